@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef STATE_STATE_BLOB_H
+#define STATE_STATE_BLOB_H
+
+#include <stdbool.h>
+
+#include <libtpms/tpm_types.h>
+
+#include "state/key.h"
+#include "state/state_name.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+/*
+ * State blobs: states on the way from one TPM to another (COMPAT §4, "A blob got with
+ * GET_STATEBLOB").  Pure functions: nothing is stored, nothing is remembered.  Results and messages
+ * as in state_store.h, and TPM_KEYNOTFOUND (0xD) where the migration key is needed but missing.
+ */
+
+/* Largest blob taken or given, in bytes (COMPAT §3). */
+#define STATE_BLOB_MAX (512 * 1024)
+
+struct state_blob_keys {
+    const struct state_key *state_key;     /* --key, NULL if there is none */
+    const struct state_key *migration_key; /* --migration-key, likewise */
+    bool require_encrypted;                /* --migration-key …,require */
+};
+
+/*
+ * Wraps a plain state into a blob.  With a state key, and unless `decrypted` is asked for, the inner
+ * state is encrypted under it; with a migration key the blob is encrypted under that too, and
+ * *encrypted is set (flag 2 of GET_STATEBLOB).
+ */
+TPM_RESULT state_blob_wrap(const struct state_blob_keys *keys, enum tpm_version version,
+                           enum state_type type, struct swtpm_bytes plain, bool decrypted,
+                           struct buffer *blob, bool *encrypted, struct error *error);
+
+/* Unwraps a blob into the plain state.  `encrypted` is what the client said of it (flag 2 of
+ * SET_STATEBLOB).  `plain` is replaced on success, else untouched. */
+TPM_RESULT state_blob_unwrap(const struct state_blob_keys *keys, enum tpm_version version,
+                             enum state_type type, struct swtpm_bytes blob, bool encrypted,
+                             struct buffer *plain, struct error *error);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef STATE_STATE_NAME_H
+#define STATE_STATE_NAME_H
+
+#include <stdbool.h>
+
+/* What a TPM stores and what it is called in a store (COMPAT §4). */
+
+enum tpm_version {
+    TPM_VERSION_1_2,
+    TPM_VERSION_2_0
+};
+
+/* The numbers are those of the blob types of the control interface (COMPAT §3). */
+enum state_type {
+    STATE_PERMANENT = 1,
+    STATE_VOLATILE = 2,
+    STATE_SAVE = 3
+};
+
+/* libtpms' name: "permall", "volatilestate", "savestate". */
+const char *state_type_name(enum state_type type);
+
+/* The type of libtpms' name.  False if it is none of the three. */
+bool state_type_from_name(const char *name, enum state_type *type);
+
+/* The name of the value in a store: "tpm-00.permall", "tpm2-00.volatilestate", … */
+const char *state_value_name(enum tpm_version version, enum state_type type);
+
+#endif

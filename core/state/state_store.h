@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef STATE_STATE_STORE_H
+#define STATE_STATE_STORE_H
+
+#include <stdbool.h>
+
+#include <libtpms/tpm_types.h>
+
+#include "plugin/storage.h"
+#include "state/key.h"
+#include "state/state_name.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+/*
+ * The states of one TPM in one store: what libtpms hands over as plain bytes, wrapped in the
+ * envelope (header, TLVs, encryption) on the way to the storage plugin and unwrapped on the way
+ * back.  One thread at a time.
+ *
+ * Results are those that libtpms' callbacks and the control interface report:
+ *   TPM_SUCCESS           done
+ *   TPM_RETRY             load: there is no such state (and none was expected)
+ *   TPM_DECRYPT_ERROR     0x21: wrong key, no key for an encrypted state, a key for a plain one
+ *   TPM_BAD_KEY_PROPERTY  0x28: the key has the wrong length for this state
+ *   TPM_BAD_VERSION       the state was written by a newer program
+ *   TPM_FAIL              everything else
+ * Each failure but TPM_RETRY sets the error's text, which names the value and its store.
+ */
+
+struct state_store;
+
+struct state_store_parameters {
+    enum tpm_version version;
+    struct storage *storage;      /* open; borrowed for the life of the state store */
+    const struct state_key *key;  /* NULL: plain states; borrowed likewise */
+    bool durable;                 /* each store survives power loss */
+    bool backup;                  /* keep the previous permanent state as NAME.bak */
+};
+
+/* 0, or -1 if there is no memory. */
+int state_store_new(const struct state_store_parameters *parameters, struct state_store **store,
+                    struct error *error);
+
+/* NULL is allowed.  Wipes what it remembers; the storage stays open. */
+void state_store_free(struct state_store *store);
+
+/* Takes the storage lock: one try, then `retries` more, 10 ms apart (COMPAT §5).  0 or -1; a lock
+ * already held is fine. */
+int state_store_lock(struct state_store *store, unsigned retries, struct error *error);
+void state_store_unlock(struct state_store *store);
+bool state_store_is_locked(const struct state_store *store);
+
+/*
+ * Loads and unwraps one state into `plain` (replaced on success, else untouched).
+ *
+ * A permanent state that is missing while a volatile, a saved or a backup of the permanent state is
+ * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM over
+ * it.  With `backup`, a permanent state that does not load is taken from its backup, and the log
+ * says so.
+ */
+TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
+                            struct error *error);
+
+/* Wraps and stores one state.  Skipped if it is what was last stored or loaded under that name
+ * through this store and not deleted since. */
+TPM_RESULT state_store_save(struct state_store *store, enum state_type type,
+                            struct swtpm_bytes plain, struct error *error);
+
+/* Removes one state.  Succeeds if there is none. */
+TPM_RESULT state_store_delete(struct state_store *store, enum state_type type,
+                              struct error *error);
+
+/* Whether the state exists; reads nothing of it.  *size (NULL allowed) is its size as stored. */
+TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, bool *exists,
+                              uint64_t *size, struct error *error);
+
+#endif

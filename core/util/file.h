@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UTIL_FILE_H
+#define UTIL_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "util/buffer.h"
+#include "util/error.h"
+
+/*
+ * Files named by a user: opened without following a link in the last component, close-on-exec,
+ * and never blocking on a FIFO.
+ */
+
+/* Opens with `flags` of open(2) and the above added; `mode` as for open(2), whatever the umask.
+ * The descriptor, or -1 with errno and a message that names the path. */
+int file_open(const char *path, int flags, mode_t mode, struct error *error);
+
+/* Reads to the end of `fd` and appends to `contents`, at most `limit` bytes; more is an error that
+ * names `name`.  0, or -1 with the whole buffer wiped and empty. */
+int file_read_all(int fd, const char *name, size_t limit, struct buffer *contents,
+                  struct error *error);
+
+/* Writes all of `data`, whatever it takes.  0, or -1 with errno. */
+int file_write_all(int fd, const void *data, size_t size);
+
+#endif
