@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/pid_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/file.h"
+
+enum { PID_FILE_MODE = 0644 };
+
+static int fail(struct error *error, const char *doing, const char *path)
+{
+    error_set(error, "option --pid: cannot %s '%s': %s", doing, path, strerror(errno));
+    return -1;
+}
+
+static int take_descriptor(struct pid_file *file, int fd, struct error *error)
+{
+    struct stat status;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+        error_set(error, "option --pid: file descriptor %d is not open for writing", fd);
+        return -1;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        error_set(error, "option --pid: file descriptor %d is not a regular file", fd);
+        return -1;
+    }
+    file->fd = fd;
+    return 0;
+}
+
+/* Splits the path and keeps hold of where the file stands. */
+static int open_directory(struct pid_file *file, const char *path, struct error *error)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char *directory = slash != NULL ? strndup(path, (size_t)(name - path)) : strdup(".");
+    int result = -1;
+
+    file->name = strdup(name);
+    if (directory == NULL || file->name == NULL) {
+        error_set(error, "option --pid: no memory");
+    } else {
+        file->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        result = file->directory < 0 ? fail(error, "open the directory of", path) : 0;
+    }
+    free(directory);
+    return result;
+}
+
+static int refuse_running(int fd, const char *path, struct error *error)
+{
+    char pid[16] = "";
+    ssize_t size = pread(fd, pid, sizeof pid - 1, 0);
+    size_t digits = size > 0 ? strspn(pid, "0123456789") : 0;
+
+    error_set(error,
+              "option --pid: '%s' is the pid file of a running daemon%s%.*s; choose another "
+              "file or end that daemon",
+              path, digits > 0 ? ", process " : "", (int)digits, pid);
+    return -1;
+}
+
+static bool is_still_named(const struct pid_file *file, int fd)
+{
+    struct stat opened;
+    struct stat named;
+
+    return fstat(fd, &opened) == 0 &&
+           fstatat(file->directory, file->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/* Removes what a dead daemon left.  The lock comes first: its holder is alive. */
+static int remove_stale(const struct pid_file *file, const char *path, struct error *error)
+{
+    struct stat status;
+
+    if (fstatat(file->directory, file->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : fail(error, "look at", path);
+    if (!S_ISREG(status.st_mode)) {
+        error_set(error,
+                  "option --pid: '%s' exists and is not a regular file; choose another "
+                  "path",
+                  path);
+        return -1;
+    }
+    int fd = openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return fail(error, "open", path);
+    int result;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        result = refuse_running(fd, path, error);
+    else if (is_still_named(file, fd) && unlinkat(file->directory, file->name, 0) != 0)
+        result = fail(error, "replace", path);
+    else
+        result = 0;
+    close(fd);
+    return result;
+}
+
+static int create(struct pid_file *file, const char *path, struct error *error)
+{
+    file->fd = openat(file->directory, file->name,
+                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, PID_FILE_MODE);
+    if (file->fd < 0)
+        return fail(error, "create", path);
+    if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 || fchmod(file->fd, PID_FILE_MODE) != 0)
+        return fail(error, "lock", path);
+    return 0;
+}
+
+int pid_file_open(struct pid_file *file, const char *path, int fd, struct error *error)
+{
+    struct pid_file opened = {.fd = -1, .directory = -1};
+    int result;
+
+    if (path != NULL)
+        result = open_directory(&opened, path, error) != 0 ||
+                         remove_stale(&opened, path, error) != 0 ||
+                         create(&opened, path, error) != 0
+                     ? -1
+                     : 0;
+    else
+        result = fd >= 0 ? take_descriptor(&opened, fd, error) : 0;
+    if (result != 0)
+        pid_file_close(&opened);
+    *file = opened;
+    return result;
+}
+
+int pid_file_write(const struct pid_file *file, struct error *error)
+{
+    char line[32];
+
+    if (file->fd < 0)
+        return 0;
+    int size = snprintf(line, sizeof line, "%ld\n", (long)getpid());
+    if (ftruncate(file->fd, 0) != 0 || lseek(file->fd, 0, SEEK_SET) != 0 ||
+        file_write_all(file->fd, line, (size_t)size) != 0) {
+        error_set(error, "option --pid: cannot write the process id: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+void pid_file_remove(const struct pid_file *file)
+{
+    if (file->name == NULL || !is_still_named(file, file->fd))
+        return;
+    if (unlinkat(file->directory, file->name, 0) != 0) {
+        /* An empty file names nobody; the kernel gives old numbers to new processes.  If that fails
+         * too there is nothing left to do. */
+        int ignored = ftruncate(file->fd, 0);
+        (void)ignored;
+    }
+}
+
+void pid_file_close(struct pid_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->directory >= 0)
+        close(file->directory);
+    free(file->name);
+    *file = (struct pid_file){.fd = -1, .directory = -1};
+}
