@@ -27,4 +27,7 @@ bool state_type_from_name(const char *name, enum state_type *type);
 /* The name of the value in a store: "tpm-00.permall", "tpm2-00.volatilestate", … */
 const char *state_value_name(enum tpm_version version, enum state_type type);
 
+/* The name under which the previous permanent state is kept: "tpm2-00.permall.bak", … */
+const char *state_backup_name(enum tpm_version version);
+
 #endif

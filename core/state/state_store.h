@@ -23,6 +23,7 @@
  *   TPM_DECRYPT_ERROR     0x21: wrong key, no key for an encrypted state, a key for a plain one
  *   TPM_BAD_KEY_PROPERTY  0x28: the key has the wrong length for this state
  *   TPM_BAD_VERSION       the state was written by a newer program
+ *   TPM_RESOURCES         no memory
  *   TPM_FAIL              everything else
  * Each failure but TPM_RETRY sets the error's text, which names the value and its store.
  */
@@ -32,6 +33,7 @@ struct state_store;
 struct state_store_parameters {
     enum tpm_version version;
     struct storage *storage;      /* open; borrowed for the life of the state store */
+    const char *location;         /* what messages call it: "dir:///var/lib/tpm"; copied */
     const struct state_key *key;  /* NULL: plain states; borrowed likewise */
     bool durable;                 /* each store survives power loss */
     bool backup;                  /* keep the previous permanent state as NAME.bak */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef STATE_ENVELOPE_H
+#define STATE_ENVELOPE_H
+
+#include <libtpms/tpm_types.h>
+
+#include "state/key.h"
+#include "state/state_name.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+/*
+ * What a stored state looks like: header and TLVs around the plain bytes, encrypted where there is
+ * a key (COMPAT §4, doc/state-format.md).  Pure functions on byte ranges.  Messages say what is
+ * wrong with the bytes; the caller puts their name before it.
+ */
+
+/* Wraps a plain state for the value that `version` and `type` name.  `envelope` is replaced on
+ * success, else untouched.  TPM_RESOURCES if there is no memory. */
+TPM_RESULT envelope_wrap(const struct state_key *key, enum tpm_version version,
+                         enum state_type type, struct swtpm_bytes plain, struct buffer *envelope,
+                         struct error *error);
+
+/* Unwraps what is stored under that name.  `plain` is replaced on success, else untouched.
+ * Results as in state_store.h. */
+TPM_RESULT envelope_unwrap(const struct state_key *key, enum tpm_version version,
+                           enum state_type type, struct swtpm_bytes envelope,
+                           struct buffer *plain, struct error *error);
+
+#endif

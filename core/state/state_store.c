@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "state/state_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libtpms/tpm_error.h>
+
+#include "state/envelope.h"
+#include "state/state_listing.h"
+#include "util/log.h"
+
+/* The plain bytes that are known to be what the store holds. */
+struct remembered_state {
+    bool known;
+    struct buffer plain;
+};
+
+struct state_store {
+    enum tpm_version version;
+    struct storage *storage;
+    char *location;
+    const struct state_key *key;
+    bool durable;
+    bool backup;
+    bool locked;
+    struct remembered_state remembered[STATE_SAVE + 1];
+};
+
+static TPM_RESULT tpm_result(int storage_result)
+{
+    switch (storage_result) {
+    case SWTPM_PLUGIN_OK:
+        return TPM_SUCCESS;
+    case SWTPM_PLUGIN_NOT_FOUND:
+        return TPM_RETRY;
+    case SWTPM_PLUGIN_NO_MEMORY:
+        return TPM_RESOURCES;
+    default:
+        return TPM_FAIL;
+    }
+}
+
+static void name_in_error(const struct state_store *store, const char *value, struct error *error)
+{
+    error_prefix(error, "state '%s' in %s: ", value, store->location);
+}
+
+/* ------------------------------------------------------------------------ what is remembered */
+
+static void forget(struct state_store *store, enum state_type type)
+{
+    store->remembered[type].known = false;
+    buffer_free(&store->remembered[type].plain);
+}
+
+static void forget_all(struct state_store *store)
+{
+    for (enum state_type type = STATE_PERMANENT; type <= STATE_SAVE; type++)
+        forget(store, type);
+}
+
+static void remember(struct state_store *store, enum state_type type, struct swtpm_bytes plain)
+{
+    struct remembered_state *remembered = &store->remembered[type];
+
+    buffer_clear(&remembered->plain);
+    /* Without memory the next store is just not skipped. */
+    remembered->known = buffer_append(&remembered->plain, plain.data, plain.size) == 0;
+}
+
+static bool is_remembered(const struct state_store *store, enum state_type type,
+                          struct swtpm_bytes plain)
+{
+    const struct remembered_state *remembered = &store->remembered[type];
+
+    return remembered->known && remembered->plain.size == plain.size &&
+           (plain.size == 0 || memcmp(remembered->plain.data, plain.data, plain.size) == 0);
+}
+
+/* --------------------------------------------------------------------------------- life cycle */
+
+int state_store_new(const struct state_store_parameters *parameters, struct state_store **store,
+                    struct error *error)
+{
+    struct state_store *made = calloc(1, sizeof *made);
+    char *location = strdup(parameters->location);
+
+    if (made == NULL || location == NULL) {
+        error_set(error, "no memory for the state in %s", parameters->location);
+        free(made);
+        free(location);
+        return -1;
+    }
+    *made = (struct state_store){
+        .version = parameters->version,
+        .storage = parameters->storage,
+        .location = location,
+        .key = parameters->key,
+        .durable = parameters->durable,
+        .backup = parameters->backup,
+    };
+    *store = made;
+    return 0;
+}
+
+void state_store_free(struct state_store *store)
+{
+    if (store == NULL)
+        return;
+    forget_all(store);
+    free(store->location);
+    free(store);
+}
+
+/* --------------------------------------------------------------------------------------- lock */
+
+int state_store_lock(struct state_store *store, unsigned retries, struct error *error)
+{
+    static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
+
+    if (store->locked)
+        return 0;
+    int result = storage_lock(store->storage, error);
+    for (; result == SWTPM_PLUGIN_BUSY && retries > 0; retries--) {
+        nanosleep(&interval, NULL);
+        result = storage_lock(store->storage, error);
+    }
+    if (result != 0) {
+        error_prefix(error, "cannot lock the state in %s: ", store->location);
+        return -1;
+    }
+    /* Whoever held the lock before may have written. */
+    forget_all(store);
+    store->locked = true;
+    return 0;
+}
+
+void state_store_unlock(struct state_store *store)
+{
+    struct error error;
+
+    if (!store->locked)
+        return;
+    if (storage_unlock(store->storage, &error) != 0)
+        log_error("cannot unlock the state in %s: %s", store->location, error.text);
+    forget_all(store);
+    store->locked = false;
+}
+
+bool state_store_is_locked(const struct state_store *store)
+{
+    return store->locked;
+}
+
+/* --------------------------------------------------------------------------------------- load */
+
+static TPM_RESULT list_values(struct state_store *store, struct state_listing *listing,
+                              struct error *error)
+{
+    int result = state_listing_read(store->storage, store->version, listing, error);
+    if (result == 0)
+        return TPM_SUCCESS;
+    error_prefix(error, "cannot list the state in %s: ", store->location);
+    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+}
+
+TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, bool *exists,
+                              uint64_t *size, struct error *error)
+{
+    struct state_listing listing;
+
+    TPM_RESULT result = list_values(store, &listing, error);
+    if (result != TPM_SUCCESS)
+        return result;
+    *exists = listing.state[type].exists;
+    if (size != NULL)
+        *size = listing.state[type].size;
+    return TPM_SUCCESS;
+}
+
+/* *damaged tells whether the value itself is missing or bad, so that a backup may stand in for it;
+ * a store that denies access or is used by somebody else is no reason to go back in time. */
+static TPM_RESULT load_value(struct state_store *store, const char *name, enum state_type type,
+                             struct buffer *plain, bool *damaged, struct error *error)
+{
+    struct buffer stored = {0};
+    TPM_RESULT result;
+
+    int got = storage_get(store->storage, name, &stored, error);
+    if (got != 0) {
+        result = tpm_result(got);
+        *damaged = got == SWTPM_PLUGIN_NOT_FOUND || got == SWTPM_PLUGIN_CORRUPT ||
+                   got == SWTPM_PLUGIN_IO;
+    } else {
+        struct swtpm_bytes envelope = {stored.data, stored.size};
+        result = envelope_unwrap(store->key, store->version, type, envelope, plain, error);
+        *damaged = result == TPM_FAIL || result == TPM_DECRYPT_ERROR;
+    }
+    if (result != TPM_SUCCESS)
+        name_in_error(store, name, error);
+    buffer_free(&stored);
+    return result;
+}
+
+/* A permanent state that is not there although others are was lost, and libtpms would make a new
+ * TPM. */
+static TPM_RESULT refuse_if_lost(struct state_store *store, struct error *error)
+{
+    struct state_listing listing;
+    const char *left;
+
+    TPM_RESULT result = list_values(store, &listing, error);
+    if (result != TPM_SUCCESS)
+        return result;
+    if (listing.backup.exists)
+        left = state_backup_name(store->version);
+    else if (listing.state[STATE_VOLATILE].exists)
+        left = state_value_name(store->version, STATE_VOLATILE);
+    else if (listing.state[STATE_SAVE].exists)
+        left = state_value_name(store->version, STATE_SAVE);
+    else
+        return TPM_RETRY;
+    error_set(error, "missing although '%s' is there, so it was lost; put it back, or remove "
+                     "what is left to start with a new TPM", left);
+    name_in_error(store, state_value_name(store->version, STATE_PERMANENT), error);
+    return TPM_FAIL;
+}
+
+static TPM_RESULT load_backup(struct state_store *store, const struct error *reason,
+                              struct buffer *plain)
+{
+    struct error error;
+    bool damaged;
+
+    TPM_RESULT result = load_value(store, state_backup_name(store->version), STATE_PERMANENT,
+                                   plain, &damaged, &error);
+    if (result == TPM_SUCCESS)
+        log_error("using the backup '%s', because %s", state_backup_name(store->version),
+                  reason->text);
+    else if (result != TPM_RETRY)
+        log_error("the backup does not help: %s", error.text);
+    return result;
+}
+
+static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain,
+                                 struct error *error)
+{
+    bool damaged;
+
+    TPM_RESULT result = load_value(store, state_value_name(store->version, STATE_PERMANENT),
+                                   STATE_PERMANENT, plain, &damaged, error);
+    if (result == TPM_SUCCESS) {
+        remember(store, STATE_PERMANENT, (struct swtpm_bytes){plain->data, plain->size});
+        return TPM_SUCCESS;
+    }
+    /* Not remembered: the next store must replace what is damaged, changed or not. */
+    if (damaged && store->backup && load_backup(store, error, plain) == TPM_SUCCESS)
+        return TPM_SUCCESS;
+    return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
+}
+
+TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
+                            struct error *error)
+{
+    bool damaged;
+
+    forget(store, type);
+    if (type == STATE_PERMANENT)
+        return load_permanent(store, plain, error);
+    TPM_RESULT result = load_value(store, state_value_name(store->version, type), type, plain,
+                                   &damaged, error);
+    if (result == TPM_SUCCESS)
+        remember(store, type, (struct swtpm_bytes){plain->data, plain->size});
+    return result;
+}
+
+/* --------------------------------------------------------------------------------------- save */
+
+/* The backup is replaced before the state, and only by one that opens: at every instant one of the
+ * two is whole. */
+static TPM_RESULT keep_previous(struct state_store *store, struct error *error)
+{
+    const char *name = state_value_name(store->version, STATE_PERMANENT);
+    const char *backup = state_backup_name(store->version);
+    struct buffer previous = {0};
+    struct buffer plain = {0};
+    int result = storage_get(store->storage, name, &previous, error);
+
+    if (result == SWTPM_PLUGIN_NOT_FOUND || result == SWTPM_PLUGIN_CORRUPT) {
+        result = 0;
+        goto out;
+    }
+    if (result != 0)
+        goto out;
+    struct swtpm_bytes stored = {previous.data, previous.size};
+    if (envelope_unwrap(store->key, store->version, STATE_PERMANENT, stored, &plain, error) ==
+        TPM_SUCCESS)
+        result = storage_put(store->storage, backup, stored, store->durable, error);
+    else
+        log_error("keeping the older backup '%s' in %s, because the state to be replaced is bad: "
+                  "%s", backup, store->location, error->text);
+out:
+    if (result != 0)
+        name_in_error(store, backup, error);
+    buffer_free(&previous);
+    buffer_free(&plain);
+    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : result == 0 ? TPM_SUCCESS : TPM_FAIL;
+}
+
+static TPM_RESULT put_value(struct state_store *store, const char *name,
+                            struct swtpm_bytes envelope, struct error *error)
+{
+    int result = storage_put(store->storage, name, envelope, store->durable, error);
+    if (result == 0)
+        return TPM_SUCCESS;
+    name_in_error(store, name, error);
+    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+}
+
+static TPM_RESULT save_changed(struct state_store *store, enum state_type type,
+                               struct swtpm_bytes plain, struct error *error)
+{
+    const char *name = state_value_name(store->version, type);
+    struct buffer envelope = {0};
+
+    TPM_RESULT result = envelope_wrap(store->key, store->version, type, plain, &envelope, error);
+    if (result != TPM_SUCCESS)
+        name_in_error(store, name, error);
+    if (result == TPM_SUCCESS && type == STATE_PERMANENT && store->backup)
+        result = keep_previous(store, error);
+    if (result == TPM_SUCCESS)
+        result = put_value(store, name, (struct swtpm_bytes){envelope.data, envelope.size}, error);
+    buffer_free(&envelope);
+    return result;
+}
+
+TPM_RESULT state_store_save(struct state_store *store, enum state_type type,
+                            struct swtpm_bytes plain, struct error *error)
+{
+    if (is_remembered(store, type, plain))
+        return TPM_SUCCESS;
+    /* After a failed put either content may be there. */
+    forget(store, type);
+    TPM_RESULT result = save_changed(store, type, plain, error);
+    if (result == TPM_SUCCESS)
+        remember(store, type, plain);
+    return result;
+}
+
+/* ------------------------------------------------------------------------------------- delete */
+
+static TPM_RESULT delete_value(struct state_store *store, const char *name, struct error *error)
+{
+    int result = storage_delete(store->storage, name, store->durable, error);
+    if (result == 0 || result == SWTPM_PLUGIN_NOT_FOUND)
+        return TPM_SUCCESS;
+    name_in_error(store, name, error);
+    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+}
+
+TPM_RESULT state_store_delete(struct state_store *store, enum state_type type,
+                              struct error *error)
+{
+    TPM_RESULT result = TPM_SUCCESS;
+
+    forget(store, type);
+    /* The backup goes first: left alone it would say that the state was lost. */
+    if (type == STATE_PERMANENT)
+        result = delete_value(store, state_backup_name(store->version), error);
+    if (result == TPM_SUCCESS)
+        result = delete_value(store, state_value_name(store->version, type), error);
+    return result;
+}
