@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plugin/load.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plugin/descriptor.h"
+#include "plugin/elf_check.h"
+#include "plugin/path_trust.h"
+#include "util/file.h"
+
+#define DESCRIPTOR_SYMBOL "swtpm_plugin"
+
+/* Owned by the caller; NULL with a message. */
+static char *resolve(const char *path, struct error *error)
+{
+    char *real_path = realpath(path, NULL);
+    if (real_path == NULL)
+        error_set(error, "cannot resolve '%s': %s", path, strerror(errno));
+    return real_path;
+}
+
+static int check_trust(const char *directory, const char *real_path, struct error *error)
+{
+    if (!path_trust_is_needed())
+        return 0;
+    /* The directory apart: the file may be a link, and who can write here chooses where it leads. */
+    char *real_directory = resolve(directory, error);
+    if (real_directory == NULL)
+        return -1;
+    int result = path_trust_check(real_directory, error);
+    free(real_directory);
+    return result != 0 ? -1 : path_trust_check(real_path, error);
+}
+
+static bool is_same_file(int fd, const char *path)
+{
+    struct stat by_fd, by_path;
+
+    return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_dev == by_path.st_dev &&
+           by_fd.st_ino == by_path.st_ino && by_fd.st_ctim.tv_sec == by_path.st_ctim.tv_sec &&
+           by_fd.st_ctim.tv_nsec == by_path.st_ctim.tv_nsec;
+}
+
+/* Not by /proc/self/fd/N: the dynamic linker knows objects by that name, and would give the first
+ * plugin again for the next one with the same N; $ORIGIN and debuggers would be led astray too. */
+static const struct swtpm_plugin *load_checked(int fd, const char *real_path, struct error *error)
+{
+    void *object = dlopen(real_path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (object == NULL) {
+        error_set(error, "the dynamic linker refuses it: %s; see ldd(1)", dlerror());
+        return NULL;
+    }
+    if (!is_same_file(fd, real_path)) {
+        error_set(error, "it was exchanged while it was being loaded; try again");
+        return NULL;
+    }
+    const struct swtpm_plugin *plugin = dlsym(object, DESCRIPTOR_SYMBOL);
+    if (plugin == NULL)
+        error_set(error, "the dynamic linker does not find '%s' in it: %s", DESCRIPTOR_SYMBOL,
+                  dlerror());
+    return plugin;
+}
+
+static const struct swtpm_plugin *load_real_path(const char *real_path, struct error *error)
+{
+    int fd = file_open(real_path, O_RDONLY, 0, error);
+    if (fd < 0)
+        return NULL;
+    const struct swtpm_plugin *plugin = NULL;
+    if (elf_check(fd, DESCRIPTOR_SYMBOL, sizeof(struct swtpm_plugin), error) == 0)
+        plugin = load_checked(fd, real_path, error);
+    close(fd);
+    return plugin;
+}
+
+const struct swtpm_plugin *plugin_load_file(const char *directory, const char *path,
+                                            enum swtpm_plugin_kind kind, const char *name,
+                                            struct error *error)
+{
+    const struct swtpm_plugin *plugin = NULL;
+    char *real_path = resolve(path, error);
+
+    if (real_path != NULL && check_trust(directory, real_path, error) == 0)
+        plugin = load_real_path(real_path, error);
+    if (plugin != NULL && plugin_descriptor_check(plugin, kind, name, error) != 0)
+        plugin = NULL;
+    free(real_path);
+    if (plugin == NULL)
+        error_prefix(error, "plugin '%s': ", path);
+    return plugin;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "storage_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
+/* Without the slashes at its end, behind which open(2) would follow a link.  Owned by the caller;
+ * NULL if there is no memory. */
+static char *copy_location(const char *location)
+{
+    char *path = strdup(location);
+    if (path == NULL)
+        return NULL;
+    for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
+        path[length - 1] = '\0';
+    return path;
+}
+
+/* ----------------------------------------------------------------- making the directory ------ */
+
+/* The last component of `path`; sets `parent` to what stands before it. */
+static const char *split_path(const char *path, char parent[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        memcpy(parent, ".", 2);
+        return path;
+    }
+    size_t length = slash == path ? 1 : (size_t)(slash - path);
+    memcpy(parent, path, length);
+    parent[length] = '\0';
+    return slash + 1;
+}
+
+/* Who may read the files may search the directory. */
+static mode_t directory_mode(mode_t file_mode)
+{
+    return S_IRWXU | file_mode | (file_mode & (S_IRGRP | S_IROTH)) >> 2;
+}
+
+static int open_new_directory(struct swtpm_storage *storage, int parent, const char *name,
+                              struct swtpm_plugin_error *error)
+{
+    int fd = openat(parent, name, OPEN_FLAGS);
+    /* The parent too: a directory that power loss can take away keeps no value. */
+    if (fd >= 0 && fchmod(fd, directory_mode(storage->mode)) == 0 && fsync(parent) == 0) {
+        storage->fd = fd;
+        return SWTPM_PLUGIN_OK;
+    }
+    int code = storage_dir_fail_errno(error, errno, "cannot prepare the new directory '%s'",
+                                      storage->path);
+    if (fd >= 0)
+        close(fd);
+    unlinkat(parent, name, AT_REMOVEDIR);
+    return code;
+}
+
+static int make_directory(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    char parent_path[PATH_MAX];
+    const char *name = split_path(storage->path, parent_path);
+    int parent = open(parent_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return storage_dir_fail_errno(error, errno, "cannot make the directory '%s': cannot open "
+                                      "its parent '%s'", storage->path, parent_path);
+    int code;
+    if (mkdirat(parent, name, S_IRWXU) == 0)
+        code = open_new_directory(storage, parent, name, error);
+    else
+        code = storage_dir_fail_errno(error, errno, "cannot make the directory '%s'",
+                                      storage->path);
+    close(parent);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------ opening ------ */
+
+static int explain_failure(const struct swtpm_storage *storage, int error_number,
+                           struct swtpm_plugin_error *error)
+{
+    struct stat status;
+
+    if (error_number == ENOTDIR && lstat(storage->path, &status) == 0 && S_ISLNK(status.st_mode))
+        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
+                                "'%s' is a symbolic link, which is not followed here; name the "
+                                "directory itself", storage->path);
+    return storage_dir_fail_errno(error, error_number, "cannot open the directory '%s'",
+                                  storage->path);
+}
+
+static int open_directory(struct swtpm_storage *storage, bool create,
+                          struct swtpm_plugin_error *error)
+{
+    storage->fd = open(storage->path, OPEN_FLAGS);
+    if (storage->fd >= 0)
+        return SWTPM_PLUGIN_OK;
+    if (errno == ENOENT && create)
+        return make_directory(storage, error);
+    return explain_failure(storage, errno, error);
+}
+
+static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    struct stat status;
+
+    if (fstat(storage->fd, &status) != 0)
+        return storage_dir_fail_errno(error, errno, "cannot examine '%s'", storage->path);
+    storage->owner = status.st_uid;
+    storage->group = status.st_gid;
+    storage->adopts = geteuid() == 0 && status.st_uid != 0;
+    return SWTPM_PLUGIN_OK;
+}
+
+int storage_dir_open(struct swtpm_storage **storage,
+                     const struct swtpm_storage_parameters *parameters,
+                     struct swtpm_plugin_error *error)
+{
+    size_t length = strlen(parameters->location);
+    if (length == 0 || length >= PATH_MAX)
+        return storage_dir_fail(error, SWTPM_PLUGIN_INVALID,
+                                "the directory's path has %zu bytes, wanted 1 to %d", length,
+                                PATH_MAX - 1);
+    struct swtpm_storage *opened = malloc(sizeof *opened);
+    if (opened == NULL)
+        return storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
+                                parameters->location);
+    *opened = (struct swtpm_storage){
+        .path = copy_location(parameters->location),
+        .fd = -1,
+        .mode = parameters->mode,
+        .read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0,
+        .lock_fd = -1,
+    };
+    bool create = (parameters->flags & SWTPM_STORAGE_CREATE) != 0 && !opened->read_only;
+    uint32_t access = SWTPM_PATH_READ | (opened->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
+    int code = SWTPM_PLUGIN_OK;
+
+    if (opened->path == NULL)
+        code = storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
+                                parameters->location);
+    if (code == SWTPM_PLUGIN_OK)
+        code = open_directory(opened, create, error);
+    if (code == SWTPM_PLUGIN_OK)
+        code = learn_owner(opened, error);
+    if (code == SWTPM_PLUGIN_OK)
+        code = parameters->announce_path(parameters->context, opened->path, access);
+    if (code != SWTPM_PLUGIN_OK) {
+        storage_dir_close(opened);
+        return code;
+    }
+    *storage = opened;
+    return SWTPM_PLUGIN_OK;
+}
+
+void storage_dir_close(struct swtpm_storage *storage)
+{
+    if (storage->lock_fd >= 0)
+        close(storage->lock_fd);
+    if (storage->fd >= 0)
+        close(storage->fd);
+    free(storage->path);
+    free(storage);
+}
