@@ -74,14 +74,16 @@ extern "C" {
  * What every op may call in the closed sandbox without naming it: memory (brk, mmap without
  * PROT_EXEC, mremap, munmap, madvise), futex, read, write, readv, writev, pread64, pwrite64,
  * close, fstat/newfstatat on open descriptors, lseek, clock_gettime, getpid, gettid, getrandom,
- * rt_sigprocmask, rt_sigreturn.  Everything else stands in `system_calls`.
+ * rt_sigprocmask, rt_sigreturn.  Everything else stands in `system_calls`; so does newfstatat if it
+ * is used with a path.
  */
 #define SWTPM_HOST_SYSTEM_CALLS                                                                    \
     "brk", "mmap", "mremap", "munmap", "madvise", "futex", "read", "write", "readv", "writev",     \
         "pread64", "pwrite64", "close", "fstat", "newfstatat", "lseek", "clock_gettime", "getpid", \
         "gettid", "getrandom", "rt_sigprocmask", "rt_sigreturn"
 
-/* Longest value name, in bytes without the final NUL.  Names match [a-z0-9.-]{1,63}. */
+/* Longest value name, in bytes without the final NUL.  Names match [a-z0-9][a-z0-9.-]{0,62}: never
+ * ".", ".." or a hidden file. */
 #define SWTPM_STORAGE_NAME_MAX 63
 
 /* Largest value, in bytes (16 MiB).  The smallest has 0 bytes. */
@@ -143,7 +145,8 @@ enum swtpm_plugin_kind {
 /* A handle; its definition is the plugin's own. */
 struct swtpm_storage;
 
-/* Bits of swtpm_storage_ops.capabilities. */
+/* Bits of swtpm_storage_ops.capabilities.  Bits that a host does not know it ignores; those above
+ * bit 31 are 0. */
 enum swtpm_storage_capability {
     /* put and del with SWTPM_STORAGE_DURABLE survive power loss once they have returned.  Without
      * this bit the host refuses to start unless its user switched durability off. */
@@ -157,7 +160,8 @@ enum swtpm_storage_capability {
 enum swtpm_storage_open_flag {
     /* The store may be made if it does not exist (a directory only beneath an existing one). */
     SWTPM_STORAGE_CREATE = 1,
-    /* Only get and list will follow; nothing on the medium may change, not even a lock file. */
+    /* Only get and list will follow; nothing on the medium may change, not even a lock file.  lock,
+     * put and del return DENIED.  Wins over CREATE. */
     SWTPM_STORAGE_READ_ONLY = 2
 };
 
@@ -209,8 +213,8 @@ struct swtpm_storage_ops {
     /* One immediate try to become the only holder of this store among all processes and handles;
      * the host does the retrying.  BUSY if somebody else holds it, with the holder's pid in the
      * message where it can be known.  Taking it twice with one handle succeeds.  The lock is
-     * released by unlock, by close and by the death of the process, and is not inherited by a
-     * forked child that outlives it. */
+     * released by unlock, by close and by the death of the process.  (A host that forked with an
+     * open handle would share the lock with its child; it does not.) */
     int (*lock)(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
     /* Gives the lock back.  Succeeds if it is not held. */
