@@ -15,7 +15,7 @@ static int print_list(struct state_store *store, FILE *to, struct error *error)
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         bool exists;
         uint64_t size;
-        if (state_store_exists(store, types[i], &exists, &size, error) != TPM_SUCCESS)
+        if (state_store_exists(store, types[i], &exists, &size, error) != 0)
             return -1;
         if (!exists)
             continue;
