@@ -30,7 +30,7 @@ static void print_option(FILE *to, const struct option_description *option)
         text_append(usage, sizeof usage, "-%c, ", option->short_name);
     else
         text_append(usage, sizeof usage, "    ");
-    text_append(usage, sizeof usage, "--%s", option->name);
+    text_append(usage, sizeof usage, "%s", option->name);
     if (option_takes_argument(option))
         text_append(usage, sizeof usage, " %s",
                     option->suboptions != NULL ? "LIST" : option->value.placeholder);

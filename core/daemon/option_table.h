@@ -26,7 +26,7 @@ enum option_group {
 };
 
 struct option_description {
-    const char *name; /* without the dashes */
+    const char *name; /* as it is written, with two dashes */
     char short_name;  /* 0: none */
     enum option_group group;
     const char *summary; /* for --help: at most 52 characters */
@@ -39,7 +39,7 @@ struct option_description {
     const struct suboption_set *suboptions;
 
     /* What parses the argument, which is split in place and stays; NULL: the value or sub-options
-     * above.  `option` is the name with its dashes. */
+     * above.  `option` is the name. */
     int (*parse)(const char *option, char *argument, struct config *config, struct error *error);
 };
 

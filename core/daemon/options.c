@@ -49,8 +49,10 @@ struct parse {
     struct error *error;
 };
 
-/* What getopt_long(3) returns for a long option: its index in the table and this. */
-enum { LONG_OPTION = 256 };
+enum {
+    LONG_OPTION = 256, /* what getopt_long(3) returns is this and the index in the table */
+    DASHES = 2         /* characters before the part of the name that getopt_long(3) compares */
+};
 
 struct getopt_tables {
     struct option long_options[OPTION_TABLE_MAX + 1];
@@ -89,7 +91,7 @@ static void describe_for_getopt(struct getopt_tables *tables)
         const struct option_description *option = &option_table[i];
         bool takes_argument = option_takes_argument(option);
         tables->long_options[i] =
-            (struct option){.name = option->name,
+            (struct option){.name = option->name + DASHES,
                             .has_arg = takes_argument ? required_argument : no_argument,
                             .val = LONG_OPTION + (int)i};
         if (option->short_name != 0)
@@ -133,27 +135,24 @@ static int refuse_ambiguous(const char *typed, struct error *error)
 
     for (size_t i = 0; i < option_table_count; i++)
         if (strncmp(option_table[i].name, typed, strlen(typed)) == 0)
-            text_append(names, sizeof names, "%s--%s", names[0] == '\0' ? "" : ", ",
+            text_append(names, sizeof names, "%s%s", names[0] == '\0' ? "" : ", ",
                         option_table[i].name);
     if (names[0] == '\0')
         return 0;
-    error_set(error, "option --%s is ambiguous; write one of %s in full", typed, names);
+    error_set(error, "option %s is ambiguous; write one of %s in full", typed, names);
     return -1;
 }
 
-/* `argument` starts with two dashes. */
-static int refuse_long_option(char *argument, struct error *error)
+static int refuse_long_option(char *typed, struct error *error)
 {
-    char *typed = argument + 2;
-
     typed[strcspn(typed, "=")] = '\0';
     if (refuse_ambiguous(typed, error) != 0)
         return -1;
     const char *nearest = find_nearest(typed);
     if (nearest != NULL)
-        error_set(error, "unknown option --%s; did you mean --%s?", typed, nearest);
+        error_set(error, "unknown option %s; did you mean %s?", typed, nearest);
     else
-        error_set(error, "unknown option --%s; --help lists the options", typed);
+        error_set(error, "unknown option %s; --help lists the options", typed);
     return -1;
 }
 
@@ -162,7 +161,7 @@ static int refuse_unknown(const struct parse *parse)
     const struct option_description *option = find_option(optopt);
 
     if (option != NULL)
-        error_set(parse->error, "option --%s takes no argument; leave out what follows the '='",
+        error_set(parse->error, "option %s takes no argument; leave out what follows the '='",
                   option->name);
     else if (optopt != 0)
         error_set(parse->error, "unknown option -%c; --help lists the options", optopt);
@@ -175,7 +174,7 @@ static int refuse_missing_argument(const struct parse *parse)
 {
     const struct option_description *option = find_option(optopt);
 
-    error_set(parse->error, "option --%s needs an argument: %s; --help shows it", option->name,
+    error_set(parse->error, "option %s needs an argument: %s; --help shows it", option->name,
               option->suboptions != NULL ? "a list of sub-options" : option->value.placeholder);
     return -1;
 }
@@ -187,7 +186,7 @@ static int check_given(struct parse *parse, const struct option_description *opt
     bool *given = &parse->given[option - option_table];
 
     if (*given && option_takes_argument(option)) {
-        error_set(parse->error, "option --%s was given twice; give it once%s", option->name,
+        error_set(parse->error, "option %s was given twice; give it once%s", option->name,
                   option->suboptions != NULL ? ", with all sub-options separated by commas" : "");
         return -1;
     }
@@ -197,16 +196,14 @@ static int check_given(struct parse *parse, const struct option_description *opt
 
 static int parse_argument(struct parse *parse, const struct option_description *option)
 {
-    char name[EDIT_DISTANCE_NAME_MAX] = "--";
-
-    text_append(name, sizeof name, "%s", option->name);
     if (option->parse != NULL)
-        return option->parse(name, optarg, parse->config, parse->error);
+        return option->parse(option->name, optarg, parse->config, parse->error);
     if (option->suboptions != NULL)
-        return suboptions_parse(name, optarg, option->suboptions, parse->config, parse->error);
+        return suboptions_parse(option->name, optarg, option->suboptions, parse->config,
+                                parse->error);
     if (option_value_parse(&option->value, optarg, parse->config, parse->error) == 0)
         return 0;
-    error_prefix(parse->error, "option %s: ", name);
+    error_prefix(parse->error, "option %s: ", option->name);
     return -1;
 }
 
@@ -219,7 +216,7 @@ static int parse_option(struct parse *parse, const struct option_description *op
     if (parse->config->action == before)
         return 0;
     if (parse->action != NULL) {
-        error_set(parse->error, "options --%s and --%s contradict each other; give one of them",
+        error_set(parse->error, "options %s and %s contradict each other; give one of them",
                   parse->action->name, option->name);
         return -1;
     }
