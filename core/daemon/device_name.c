@@ -59,7 +59,9 @@ int device_name_check_free(const char *name, struct error *error)
     snprintf(path, sizeof path, "%s%s", device_directory, name);
     if (lstat(path, &status) != 0 && errno == ENOENT)
         return 0;
-    error_set(error, "%s exists already; end what serves it (swtpm_ioctl -s %s) or choose another "
-                     "--name", path, path);
+    error_set(error,
+              "%s exists already; end what serves it (swtpm_ioctl -s %s) or choose another "
+              "--name",
+              path, path);
     return -1;
 }

@@ -6,11 +6,7 @@
 #include "daemon/option_table.h"
 #include "util/text.h"
 
-enum {
-    WIDTH = 79,
-    SUMMARY_COLUMN = 28,
-    SUBOPTION_COLUMN = 10
-};
+enum { WIDTH = 79, SUMMARY_COLUMN = 28, SUBOPTION_COLUMN = 10 };
 
 static const char *const group_titles[OPTION_GROUP_COUNT] = {
     [OPTION_GROUP_DEVICE] = "Device",

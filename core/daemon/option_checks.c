@@ -44,8 +44,8 @@ static int check_lock(struct config *config, struct error *error)
 static int check_tpm_version(struct config *config, struct error *error)
 {
     const struct config_profile *profile = &config->profile;
-    bool has_profile = profile->name != NULL || profile->json != NULL || profile->file != NULL ||
-                       profile->fd >= 0;
+    bool has_profile =
+        profile->name != NULL || profile->json != NULL || profile->file != NULL || profile->fd >= 0;
 
     if (config->version == TPM_VERSION_2_0 && config->startup == CONFIG_STARTUP_DEACTIVATED) {
         error_set(error, "options --tpm2 and --flags startup-deactivated contradict each other: "
@@ -70,8 +70,10 @@ static int check_plugins(struct config *config, struct error *error)
         return -1;
     }
     if (!plugin_name_is_valid(config->crypto_plugin)) {
-        error_set(error, "option --crypto: '%s' is no plugin name; give small letters, digits and "
-                         "'-' only, such as " CRYPTO_DEFAULT_PLUGIN, config->crypto_plugin);
+        error_set(error,
+                  "option --crypto: '%s' is no plugin name; give small letters, digits and "
+                  "'-' only, such as " CRYPTO_DEFAULT_PLUGIN,
+                  config->crypto_plugin);
         return -1;
     }
     return 0;
@@ -81,8 +83,9 @@ static int check_root(struct config *config, struct error *error)
 {
     if (config->root == NULL || geteuid() == 0)
         return 0;
-    error_set(error, "option --chroot: only root can change the root directory, and this process "
-                     "runs as uid %u; start it as root or leave --chroot out",
+    error_set(error,
+              "option --chroot: only root can change the root directory, and this process "
+              "runs as uid %u; start it as root or leave --chroot out",
               (unsigned)geteuid());
     return -1;
 }
@@ -119,8 +122,10 @@ static int check_distinct_fds(struct config *config, struct error *error)
     for (size_t i = 0; i < COUNT; i++) {
         for (size_t j = 0; j < i; j++) {
             if (used[i].fd >= 0 && used[i].fd == used[j].fd) {
-                error_set(error, "options %s and %s name the same file descriptor %d; give each "
-                                 "its own", used[j].option, used[i].option, used[i].fd);
+                error_set(error,
+                          "options %s and %s name the same file descriptor %d; give each "
+                          "its own",
+                          used[j].option, used[i].option, used[i].fd);
                 return -1;
             }
         }

@@ -9,10 +9,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-enum {
-    DEVICE_NUMBER_MAX = 65535,
-    LOG_LEVEL_MAX = 65535
-};
+enum { DEVICE_NUMBER_MAX = 65535, LOG_LEVEL_MAX = 65535 };
 
 /* --------------------------------------------------------- options with their own parser ----- */
 
@@ -32,8 +29,7 @@ static int parse_storage(const char *option, char *argument, struct config *conf
     return 0;
 }
 
-static int parse_key(const char *option, char *argument, struct config *config,
-                     struct error *error)
+static int parse_key(const char *option, char *argument, struct config *config, struct error *error)
 {
     return key_options_parse(option, argument, &config->key, error);
 }
@@ -79,20 +75,12 @@ static const struct suboption startup_suboptions[] = {
     {"disable-auto-shutdown", OPTION_BOOLEAN(struct startup_flags, disable_automatic_shutdown)},
 };
 
-static const char one_startup[] = "the TPM starts in one way; give one of them";
-
-static const struct suboption_conflict startup_conflicts[] = {
-    {"startup-clear", "startup-state", one_startup},
-    {"startup-clear", "startup-deactivated", one_startup},
-    {"startup-clear", "startup-none", one_startup},
-    {"startup-state", "startup-deactivated", one_startup},
-    {"startup-state", "startup-none", one_startup},
-    {"startup-deactivated", "startup-none", one_startup},
-    {0}};
+static const char *const startups[] = {"startup-clear", "startup-state", "startup-deactivated",
+                                       "startup-none", NULL};
 
 static const struct suboption_set startup_set = {.suboptions = startup_suboptions,
                                                  .count = COUNT_OF(startup_suboptions),
-                                                 .conflicts = startup_conflicts};
+                                                 .alternatives = startups};
 
 static int parse_startup_flags(const char *option, char *argument, struct config *config,
                                struct error *error)
@@ -114,7 +102,6 @@ static int parse_startup_flags(const char *option, char *argument, struct config
 
 static const char *const file_or_fd[] = {"file", "fd", NULL};
 
-static const char one_of_them[] = "give one of them";
 static const char not_for_a_descriptor[] = "this is done to a file that is opened by name";
 
 static const struct suboption log_suboptions[] = {
@@ -129,10 +116,11 @@ static const struct suboption log_suboptions[] = {
     {"truncate", OPTION_BOOLEAN(struct config, log.truncate)},
     {"timestamps", OPTION_BOOLEAN(struct config, log.timestamps)},
 };
-static const struct suboption_conflict log_conflicts[] = {
-    {"file", "fd", one_of_them}, {"fd", "truncate", not_for_a_descriptor}, {0}};
+static const struct suboption_conflict log_conflicts[] = {{"fd", "truncate", not_for_a_descriptor},
+                                                          {0}};
 static const struct suboption_set log_set = {.suboptions = log_suboptions,
                                              .count = COUNT_OF(log_suboptions),
+                                             .alternatives = file_or_fd,
                                              .conflicts = log_conflicts};
 
 static const struct suboption locality_suboptions[] = {
@@ -146,23 +134,21 @@ static const struct suboption pid_suboptions[] = {
     {"file", OPTION_STRING(struct config, pid_file, "PATH")},
     {"fd", OPTION_FD(struct config, pid_fd)},
 };
-static const struct suboption_conflict file_or_fd_conflicts[] = {{"file", "fd", one_of_them}, {0}};
 static const struct suboption_set pid_set = {.suboptions = pid_suboptions,
                                              .count = COUNT_OF(pid_suboptions),
-                                             .conflicts = file_or_fd_conflicts,
-                                             .one_of = file_or_fd};
+                                             .alternatives = file_or_fd,
+                                             .needs_alternative = true};
 
-static const struct option_value_choice seccomp_actions[] = {{"kill", CONFIG_SECCOMP_KILL},
-                                                             {"log", CONFIG_SECCOMP_LOG},
-                                                             {"none", CONFIG_SECCOMP_NONE},
-                                                             {0}};
+static const struct option_value_choice seccomp_actions[] = {
+    {"kill", CONFIG_SECCOMP_KILL}, {"log", CONFIG_SECCOMP_LOG}, {"none", CONFIG_SECCOMP_NONE}, {0}};
 static const struct suboption seccomp_suboptions[] = {
     {"action", OPTION_CHOICE(struct config, seccomp_action, seccomp_actions)},
 };
 static const char *const seccomp_mandatory[] = {"action", NULL};
 static const struct suboption_set seccomp_set = {.suboptions = seccomp_suboptions,
                                                  .count = COUNT_OF(seccomp_suboptions),
-                                                 .one_of = seccomp_mandatory};
+                                                 .alternatives = seccomp_mandatory,
+                                                 .needs_alternative = true};
 
 static const struct suboption migration_suboptions[] = {
     {"incoming", OPTION_BOOLEAN(struct config, migration_incoming)},
@@ -182,17 +168,11 @@ static const struct suboption profile_suboptions[] = {
       .offset = offsetof(struct config, profile.remove_disabled),
       .choices = disabled_checks}},
 };
-static const char one_profile[] = "a TPM has one profile; give one of them";
-static const struct suboption_conflict profile_conflicts[] = {
-    {"name", "profile", one_profile}, {"name", "file", one_profile},
-    {"name", "fd", one_profile},      {"profile", "file", one_profile},
-    {"profile", "fd", one_profile},   {"file", "fd", one_profile},
-    {0}};
 static const char *const profile_sources[] = {"name", "profile", "file", "fd", NULL};
 static const struct suboption_set profile_set = {.suboptions = profile_suboptions,
                                                  .count = COUNT_OF(profile_suboptions),
-                                                 .conflicts = profile_conflicts,
-                                                 .one_of = profile_sources};
+                                                 .alternatives = profile_sources,
+                                                 .needs_alternative = true};
 
 static const struct suboption capture_suboptions[] = {
     {"file", OPTION_STRING(struct config, capture.file, "PATH")},
@@ -202,14 +182,12 @@ static const struct suboption capture_suboptions[] = {
     {"checksums", OPTION_BOOLEAN(struct config, capture.checksums)},
 };
 static const struct suboption_conflict capture_conflicts[] = {
-    {"file", "fd", one_of_them},
-    {"fd", "truncate", not_for_a_descriptor},
-    {"fd", "mode", not_for_a_descriptor},
-    {0}};
+    {"fd", "truncate", not_for_a_descriptor}, {"fd", "mode", not_for_a_descriptor}, {0}};
 static const struct suboption_set capture_set = {.suboptions = capture_suboptions,
                                                  .count = COUNT_OF(capture_suboptions),
-                                                 .conflicts = capture_conflicts,
-                                                 .one_of = file_or_fd};
+                                                 .alternatives = file_or_fd,
+                                                 .needs_alternative = true,
+                                                 .conflicts = capture_conflicts};
 
 /* -------------------------------------------------------------------------------- options ----- */
 

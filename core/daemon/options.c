@@ -101,7 +101,7 @@ static void describe_for_getopt(struct getopt_tables *tables)
     tables->long_options[option_table_count] = (struct option){0};
 }
 
-/* The option that getopt_long(3) means by what it returned or left in optopt; NULL if it is none. */
+/* The option that getopt_long(3) returned or left in optopt; NULL if it is none. */
 static const struct option_description *find_option(int code)
 {
     if (code >= LONG_OPTION)
@@ -251,7 +251,8 @@ static int parse_options(struct parse *parse)
     }
     if (optind == arguments->argc)
         return 0;
-    error_set(parse->error, "surplus argument '%s'; every argument belongs to an option, see --help",
+    error_set(parse->error,
+              "surplus argument '%s'; every argument belongs to an option, see --help",
               arguments->argv[optind]);
     return -1;
 }

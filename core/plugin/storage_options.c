@@ -26,13 +26,11 @@ static const struct suboption suboptions[] = {
     {"fsync", OPTION_BOOLEAN(struct arguments, options.durable)},
 };
 
-static const struct suboption_conflict conflicts[] = {
-    {"dir", "backend-uri", "the state has one place; give one of them"}, {0}};
+static const char *const places[] = {"dir", "backend-uri", NULL};
 
-const struct suboption_set storage_suboptions = {
-    .suboptions = suboptions,
-    .count = sizeof suboptions / sizeof suboptions[0],
-    .conflicts = conflicts};
+const struct suboption_set storage_suboptions = {.suboptions = suboptions,
+                                                 .count = sizeof suboptions / sizeof suboptions[0],
+                                                 .alternatives = places};
 
 const struct storage_options storage_options_default = {
     .mode = DEFAULT_MODE, .lock = true, .durable = true};

@@ -23,8 +23,8 @@ struct storage_options {
 /* What holds where --tpmstate was not given, and for sub-options that were not. */
 extern const struct storage_options storage_options_default;
 
-/* Parses the argument of --tpmstate.  `text` is split in place and borrowed for as long as `options`
- * is used.  That no place is named is no error here.  0, or -1 with a message. */
+/* Parses the argument of --tpmstate.  `text` is split in place and borrowed for as long as
+ * `options` is used.  That no place is named is no error here.  0, or -1 with a message. */
 int storage_options_parse(const char *option, char *text, struct storage_options *options,
                           struct error *error);
 

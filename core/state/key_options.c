@@ -31,17 +31,10 @@ static const struct suboption suboptions[] = {
 
 enum { COUNT = sizeof suboptions / sizeof suboptions[0] };
 
-static const char one_source[] = "the key has one source; give one of them";
 static const char a_key_or_a_passphrase[] = "'format' belongs to a key, 'kdf' to a passphrase";
 static const char nothing_to_remove[] = "a file descriptor has no name to remove";
 
-static const struct suboption_conflict conflicts[] = {{"file", "fd", one_source},
-                                                      {"file", "pwdfile", one_source},
-                                                      {"file", "pwdfd", one_source},
-                                                      {"fd", "pwdfile", one_source},
-                                                      {"fd", "pwdfd", one_source},
-                                                      {"pwdfile", "pwdfd", one_source},
-                                                      {"pwdfile", "format", a_key_or_a_passphrase},
+static const struct suboption_conflict conflicts[] = {{"pwdfile", "format", a_key_or_a_passphrase},
                                                       {"pwdfd", "format", a_key_or_a_passphrase},
                                                       {"file", "kdf", a_key_or_a_passphrase},
                                                       {"fd", "kdf", a_key_or_a_passphrase},
@@ -51,10 +44,16 @@ static const struct suboption_conflict conflicts[] = {{"file", "fd", one_source}
 
 static const char *const sources[] = {"file", "fd", "pwdfile", "pwdfd", NULL};
 
-const struct suboption_set key_suboptions = {
-    .suboptions = suboptions, .count = COUNT - 1, .conflicts = conflicts, .one_of = sources};
-const struct suboption_set migration_key_suboptions = {
-    .suboptions = suboptions, .count = COUNT, .conflicts = conflicts, .one_of = sources};
+const struct suboption_set key_suboptions = {.suboptions = suboptions,
+                                             .count = COUNT - 1,
+                                             .alternatives = sources,
+                                             .needs_alternative = true,
+                                             .conflicts = conflicts};
+const struct suboption_set migration_key_suboptions = {.suboptions = suboptions,
+                                                       .count = COUNT,
+                                                       .alternatives = sources,
+                                                       .needs_alternative = true,
+                                                       .conflicts = conflicts};
 
 const struct key_parameters key_parameters_none = {.fd = -1, .password_fd = -1};
 

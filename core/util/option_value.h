@@ -34,7 +34,7 @@ struct option_value {
     size_t offset;           /* of the member that is set, in the structure that is filled */
     unsigned maximum;        /* OPTION_VALUE_UNSIGNED */
     unsigned constant;       /* OPTION_VALUE_CONSTANT */
-    /* OPTION_VALUE_CHOICE, or OPTION_VALUE_STRING that is limited to these; ends with a NULL name */
+    /* OPTION_VALUE_CHOICE, or OPTION_VALUE_STRING limited to these; ends with a NULL name */
     const struct option_value_choice *choices;
     bool may_be_empty; /* OPTION_VALUE_STRING; otherwise an empty one is an error */
 };

@@ -103,8 +103,7 @@ static int refuse_unknown(const struct parse *parse, const char *name)
     const char *nearest = find_nearest(parse->set, name);
 
     for (size_t i = 0; i < parse->set->count; i++)
-        text_append(names, sizeof names, "%s%s", i > 0 ? ", " : "",
-                    parse->set->suboptions[i].name);
+        text_append(names, sizeof names, "%s%s", i > 0 ? ", " : "", parse->set->suboptions[i].name);
     error_set(parse->error, "unknown sub-option '%s'%s%s%s; there are %s", name,
               nearest != NULL ? ", did you mean '" : "", nearest != NULL ? nearest : "",
               nearest != NULL ? "'?" : "", names);
@@ -146,38 +145,51 @@ static int parse_items(struct parse *parse, char *text)
 static bool is_given(const struct parse *parse, const char *name)
 {
     const struct suboption *suboption = find(parse->set, name);
-    return suboption != NULL &&
-           (parse->given >> (suboption - parse->set->suboptions) & 1) != 0;
+    return suboption != NULL && (parse->given >> (suboption - parse->set->suboptions) & 1) != 0;
+}
+
+static int refuse_contradiction(const struct parse *parse, const char *first, const char *second,
+                                const char *reason)
+{
+    error_set(parse->error, "sub-options '%s' and '%s' contradict each other: %s", first, second,
+              reason);
+    return -1;
 }
 
 static int check_conflicts(const struct parse *parse)
 {
     const struct suboption_conflict *conflict = parse->set->conflicts;
 
-    for (; conflict != NULL && conflict->first != NULL; conflict++) {
-        if (is_given(parse, conflict->first) && is_given(parse, conflict->second)) {
-            error_set(parse->error, "sub-options '%s' and '%s' contradict each other: %s",
-                      conflict->first, conflict->second, conflict->reason);
-            return -1;
-        }
-    }
+    for (; conflict != NULL && conflict->first != NULL; conflict++)
+        if (is_given(parse, conflict->first) && is_given(parse, conflict->second))
+            return refuse_contradiction(parse, conflict->first, conflict->second, conflict->reason);
     return 0;
 }
 
-static int check_one_of(const struct parse *parse)
+static int refuse_absence(const struct parse *parse)
 {
     char names[256] = "";
 
-    if (parse->set->one_of == NULL)
-        return 0;
-    for (const char *const *name = parse->set->one_of; *name != NULL; name++) {
-        if (is_given(parse, *name))
-            return 0;
-        text_append(names, sizeof names, "%s'%s'", name == parse->set->one_of ? "" : " or ",
+    for (const char *const *name = parse->set->alternatives; *name != NULL; name++)
+        text_append(names, sizeof names, "%s'%s'", name == parse->set->alternatives ? "" : " or ",
                     *name);
-    }
     error_set(parse->error, "a sub-option is missing: give %s", names);
     return -1;
+}
+
+static int check_alternatives(const struct parse *parse)
+{
+    const char *chosen = NULL;
+
+    for (const char *const *name = parse->set->alternatives; name != NULL && *name != NULL;
+         name++) {
+        if (!is_given(parse, *name))
+            continue;
+        if (chosen != NULL)
+            return refuse_contradiction(parse, chosen, *name, "give one of them");
+        chosen = *name;
+    }
+    return chosen == NULL && parse->set->needs_alternative ? refuse_absence(parse) : 0;
 }
 
 int suboptions_parse(const char *option, char *text, const struct suboption_set *set, void *target,
@@ -185,8 +197,8 @@ int suboptions_parse(const char *option, char *text, const struct suboption_set 
 {
     struct parse parse = {.set = set, .target = target, .error = error};
 
-    if (parse_items(&parse, text) == 0 && check_conflicts(&parse) == 0 &&
-        check_one_of(&parse) == 0)
+    if (parse_items(&parse, text) == 0 && check_alternatives(&parse) == 0 &&
+        check_conflicts(&parse) == 0)
         return 0;
     error_prefix(error, "option %s: ", option);
     return -1;

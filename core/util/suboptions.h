@@ -2,6 +2,7 @@
 #ifndef UTIL_SUBOPTIONS_H
 #define UTIL_SUBOPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/error.h"
@@ -22,15 +23,16 @@ struct suboption {
 struct suboption_conflict {
     const char *first;
     const char *second;
-    const char *reason; /* the second half of the message: "give one of them" */
+    const char *reason; /* the second half of the message: "a descriptor has no name" */
 };
 
 /* All sub-options of one option; at most 64. */
 struct suboption_set {
     const struct suboption *suboptions;
     size_t count;
-    const struct suboption_conflict *conflicts; /* ends with a NULL name; NULL: none */
-    const char *const *one_of; /* one of these must be given; ends with NULL; NULL: none must */
+    const char *const *alternatives; /* at most one of these is given; ends with NULL; NULL: none */
+    bool needs_alternative;          /* exactly one of them is */
+    const struct suboption_conflict *conflicts; /* others; ends with a NULL name; NULL: none */
 };
 
 /*

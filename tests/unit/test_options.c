@@ -321,8 +321,7 @@ static void one_startup_at_most(void **state)
 static void the_log_is_described(void **state)
 {
     (void)state;
-    struct config config =
-        parse(NEEDED "--log file=/l,level=20,prefix=p:,truncate,timestamps");
+    struct config config = parse(NEEDED "--log file=/l,level=20,prefix=p:,truncate,timestamps");
 
     assert_string_equal(config.log.path, "/l");
     assert_int_equal(config.log.level, 20);

@@ -40,20 +40,24 @@ static const struct suboption suboptions[] = {
     {"colour", OPTION_CHOICE(struct target, choice, colours)},
 };
 
-static const struct suboption_conflict conflicts[] = {
-    {"text", "fd", "only one of them fits"}, {0}};
+static const struct suboption_conflict conflicts[] = {{"text", "number", "a text has no number"},
+                                                      {0}};
+
+static const char *const alternatives[] = {"text", "json", "fd", NULL};
 
 static const struct suboption_set set = {.suboptions = suboptions,
                                          .count = sizeof suboptions / sizeof suboptions[0],
                                          .conflicts = conflicts};
 
-static const char *const needed[] = {"text", "fd", NULL};
+static const struct suboption_set demanding_set = {.suboptions = suboptions,
+                                                   .count =
+                                                       sizeof suboptions / sizeof suboptions[0],
+                                                   .alternatives = alternatives,
+                                                   .needs_alternative = true};
 
-static const struct suboption_set demanding_set = {
-    .suboptions = suboptions,
-    .count = sizeof suboptions / sizeof suboptions[0],
-    .conflicts = conflicts,
-    .one_of = needed};
+static const struct suboption_set choosing_set = {.suboptions = suboptions,
+                                                  .count = sizeof suboptions / sizeof suboptions[0],
+                                                  .alternatives = alternatives};
 
 /* What the last parse split; strings of the target point into it. */
 static char text_of_parse[512];
@@ -117,16 +121,15 @@ static void empty_items_are_skipped(void **state)
 static void every_type_is_stored_where_it_belongs(void **state)
 {
     (void)state;
-    struct target target =
-        parse("text=a=b,flag,number=65535,mode=0751,colour=green,limited=rouge,json={}");
+    struct target target = parse("text=a=b,flag,mode=0751,colour=green,limited=rouge,json={}");
     assert_string_equal(target.text, "a=b");
     assert_true(target.flag);
     assert_false(target.other_flag);
-    assert_int_equal(target.number, 65535);
     assert_int_equal(target.mode, 0751);
     assert_int_equal(target.choice, 8);
     assert_string_equal(target.limited, "rouge");
     assert_string_equal(target.json, "{}");
+    assert_int_equal(parse("number=65535").number, 65535);
     assert_int_equal(parse("fd=0").fd, 0);
 }
 
@@ -182,9 +185,9 @@ static void an_unknown_name_is_refused_with_a_suggestion(void **state)
 static void a_bad_number_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"number=65536", "number=-1", "number=+1", "number= 1",
-                                      "number=1x", "number=0x10", "number=",
-                                      "number=99999999999999999999999"};
+    static const char *const bad[] = {
+        "number=65536", "number=-1",   "number=+1", "number= 1",
+        "number=1x",    "number=0x10", "number=",   "number=99999999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_refused(bad[i], "sub-option 'number': '|is not a number from 0 to 65535");
 }
@@ -236,13 +239,25 @@ static void a_name_given_twice_is_refused(void **state)
 {
     (void)state;
     assert_refused("flag,flag", "'flag' was given twice");
-    assert_refused("number=1,text=a,number=1", "'number' was given twice");
+    assert_refused("number=1,flag,number=1", "'number' was given twice");
 }
 
 static void a_contradiction_is_refused(void **state)
 {
     (void)state;
-    assert_refused("fd=0,text=a", "'text' and 'fd'|only one of them fits");
+    assert_refused("number=1,text=a", "'text' and 'number'|a text has no number");
+}
+
+static void two_alternatives_are_refused(void **state)
+{
+    (void)state;
+    struct target target;
+    struct error error;
+
+    assert_int_equal(parse_with(&choosing_set, "flag", &target, &error), 0);
+    assert_int_equal(parse_with(&choosing_set, "json={},number=1", &target, &error), 0);
+    assert_refused_by(&choosing_set, "json={},text=a", "'text' and 'json'|give one of them");
+    assert_refused_by(&demanding_set, "fd=0,flag,json={}", "'json' and 'fd'|give one of them");
 }
 
 static void a_missing_mandatory_one_is_refused(void **state)
@@ -251,8 +266,8 @@ static void a_missing_mandatory_one_is_refused(void **state)
     struct target target;
     struct error error;
 
-    assert_refused_by(&demanding_set, "flag", "missing|'text' or 'fd'");
-    assert_refused_by(&demanding_set, "", "missing|'text' or 'fd'");
+    assert_refused_by(&demanding_set, "flag", "missing|'text' or 'json' or 'fd'");
+    assert_refused_by(&demanding_set, "", "missing|'text' or 'json' or 'fd'");
     assert_int_equal(parse_with(&demanding_set, "fd=0", &target, &error), 0);
 }
 
@@ -274,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_missing_value_is_refused),
         cmocka_unit_test(a_name_given_twice_is_refused),
         cmocka_unit_test(a_contradiction_is_refused),
+        cmocka_unit_test(two_alternatives_are_refused),
         cmocka_unit_test(a_missing_mandatory_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
