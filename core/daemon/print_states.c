@@ -27,10 +27,12 @@ static int print_list(struct state_store *store, FILE *to, struct error *error)
     return 0;
 }
 
-static int print_states_of(struct storage *storage, enum tpm_version version, FILE *to,
+static int print_states_of(struct storage *storage, const struct config *config, FILE *to,
                            struct error *error)
 {
-    struct state_store_parameters parameters = {.version = version, .storage = storage};
+    const struct state_store_parameters parameters = {.version = config->version,
+                                                      .storage = storage,
+                                                      .location = config->storage_location};
     struct state_store *store;
 
     if (state_store_new(&parameters, &store, error) != 0)
@@ -50,7 +52,7 @@ int print_states(const struct config *config, FILE *to, struct error *error)
     if (storage_load(&config->plugin_search, config->storage_plugin, &plugin, error) != 0 ||
         storage_open(plugin, &parameters, &storage, error) != 0)
         return -1;
-    int result = print_states_of(storage, config->version, to, error);
+    int result = print_states_of(storage, config, to, error);
     storage_close(storage);
     return result;
 }
