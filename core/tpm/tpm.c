@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tpm/tpm.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libtpms/tpm_error.h>
+#include <libtpms/tpm_library.h>
+#include <libtpms/tpm_memory.h>
+#include <libtpms/tpm_tis.h>
+
+#include "swtpm_ptm.h"
+#include "tpm/command.h"
+#include "tpm/worker.h"
+#include "util/log.h"
+
+enum { LOCALITY_MAX = 4 };
+
+/* Memory of libtpms' allocator, kept from command to command. */
+struct library_response {
+    unsigned char *data;
+    uint32_t size;
+    uint32_t capacity;
+};
+
+/* libtpms has no context pointers, so neither has this file. */
+static struct {
+    struct tpm_parameters parameters;
+    struct storage_lock lock;
+    atomic_bool running;
+    /* Set by the loop while the worker may be in libtpms, which asks for it. */
+    _Atomic uint8_t locality;
+    bool shut_down; /* the last command was a successful TPM2_Shutdown */
+    struct library_response response; /* to the last command of a client */
+    uint8_t short_response[TPM_HEADER_SIZE];
+} tpm;
+
+/* ----------------------------------------------------------------------- libtpms' callbacks */
+
+static TPM_RESULT nvram_init(void)
+{
+    return TPM_SUCCESS;
+}
+
+static TPM_RESULT report(TPM_RESULT result, const struct error *error)
+{
+    if (result != TPM_SUCCESS && result != TPM_RETRY)
+        log_error("%s", error->text);
+    return result;
+}
+
+static TPM_RESULT unknown_state_name(const char *name)
+{
+    log_error("libtpms asked for a state named '%s', which this program does not know", name);
+    return TPM_FAIL;
+}
+
+static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tpm_number,
+                             const char *name)
+{
+    (void)tpm_number;
+    enum state_type type;
+    struct buffer plain = {0};
+    struct error error;
+
+    if (!state_type_from_name(name, &type))
+        return unknown_state_name(name);
+    TPM_RESULT result = state_store_load(tpm.parameters.store, type, &plain, &error);
+    if (result != TPM_SUCCESS)
+        return report(result, &error);
+    result = TPM_Malloc(data, (uint32_t)plain.size);
+    if (result == TPM_SUCCESS) {
+        memcpy(*data, plain.data, plain.size);
+        *length = (uint32_t)plain.size;
+    }
+    buffer_free(&plain);
+    return result;
+}
+
+/* With a deferred lock (--migration incoming) a new TPM may have to be stored before a command. */
+static TPM_RESULT lock_before_writing(struct error *error)
+{
+    if (storage_lock_take(&tpm.lock, 0, error) == 0)
+        return TPM_SUCCESS;
+    return TPM_FAIL;
+}
+
+static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32_t tpm_number,
+                              const char *name)
+{
+    (void)tpm_number;
+    enum state_type type;
+    struct error error;
+
+    if (!state_type_from_name(name, &type))
+        return unknown_state_name(name);
+    TPM_RESULT result = lock_before_writing(&error);
+    if (result == TPM_SUCCESS)
+        result = state_store_save(tpm.parameters.store, type,
+                                  (struct swtpm_bytes){.data = data, .size = length}, &error);
+    return report(result, &error);
+}
+
+static TPM_RESULT nvram_delete(uint32_t tpm_number, const char *name, TPM_BOOL must_exist)
+{
+    (void)tpm_number;
+    enum state_type type;
+    bool exists = true;
+    struct error error;
+
+    if (!state_type_from_name(name, &type))
+        return unknown_state_name(name);
+    TPM_RESULT result = lock_before_writing(&error);
+    if (result == TPM_SUCCESS && must_exist)
+        result = state_store_exists(tpm.parameters.store, type, &exists, NULL, &error);
+    if (result == TPM_SUCCESS && !exists)
+        return TPM_FAIL;
+    if (result == TPM_SUCCESS)
+        result = state_store_delete(tpm.parameters.store, type, &error);
+    return report(result, &error);
+}
+
+static TPM_RESULT io_init(void)
+{
+    return TPM_SUCCESS;
+}
+
+static TPM_RESULT io_get_locality(TPM_MODIFIER_INDICATOR *modifier, uint32_t tpm_number)
+{
+    (void)tpm_number;
+    *modifier = tpm.locality;
+    return TPM_SUCCESS;
+}
+
+static TPM_RESULT io_get_physical_presence(TPM_BOOL *presence, uint32_t tpm_number)
+{
+    (void)tpm_number;
+    *presence = 0;
+    return TPM_SUCCESS;
+}
+
+static struct libtpms_callbacks callbacks = {
+    .sizeOfStruct = sizeof callbacks,
+    .tpm_nvram_init = nvram_init,
+    .tpm_nvram_loaddata = nvram_load,
+    .tpm_nvram_storedata = nvram_store,
+    .tpm_nvram_deletename = nvram_delete,
+    .tpm_io_init = io_init,
+    .tpm_io_getlocality = io_get_locality,
+    .tpm_io_getphysicalpresence = io_get_physical_presence,
+};
+
+/* ------------------------------------------------------------------------------- life cycle */
+
+static TPM_RESULT choose_version(void)
+{
+    return TPMLIB_ChooseTPMVersion(tpm.parameters.version == TPM_VERSION_2_0
+                                       ? TPMLIB_TPM_VERSION_2
+                                       : TPMLIB_TPM_VERSION_1_2);
+}
+
+static void configure_debug_log(void)
+{
+    if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0)
+        return;
+    TPMLIB_SetDebugFD(log_fd());
+    TPMLIB_SetDebugLevel(log_level() - 4);
+    TPMLIB_SetDebugPrefix("    ");
+}
+
+int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
+{
+    tpm.parameters = *parameters;
+    storage_lock_init(&tpm.lock, parameters->store, &parameters->lock);
+    configure_debug_log();
+
+    TPM_RESULT result = choose_version();
+    if (result == TPM_SUCCESS)
+        result = TPMLIB_RegisterCallbacks(&callbacks);
+    if (result != TPM_SUCCESS) {
+        error_set(error, "libtpms refuses to be a TPM %s: result %#x",
+                  parameters->version == TPM_VERSION_2_0 ? "2.0" : "1.2", result);
+        return -1;
+    }
+    return storage_lock_start(&tpm.lock, error);
+}
+
+static TPM_RESULT lock_for_start(void)
+{
+    return tpm.parameters.lock.incoming ? TPM_SUCCESS : tpm_lock_storage(STORAGE_LOCK_RETRIES);
+}
+
+static TPM_RESULT delete_stored_volatile(void)
+{
+    struct error error;
+    bool exists;
+
+    TPM_RESULT result =
+        state_store_exists(tpm.parameters.store, STATE_VOLATILE, &exists, NULL, &error);
+    if (result == TPM_SUCCESS && exists)
+        result = lock_before_writing(&error);
+    if (result == TPM_SUCCESS && exists)
+        result = state_store_delete(tpm.parameters.store, STATE_VOLATILE, &error);
+    return report(result, &error);
+}
+
+TPM_RESULT tpm_start(bool delete_volatile)
+{
+    tpm_stop();
+    TPM_RESULT result = lock_for_start();
+    if (result == TPM_SUCCESS)
+        result = choose_version();
+    if (result == TPM_SUCCESS) {
+        result = TPMLIB_MainInit();
+        if (result == TPM_SUCCESS && delete_volatile)
+            result = delete_stored_volatile();
+        if (result != TPM_SUCCESS)
+            TPMLIB_Terminate();
+    }
+    if (result != TPM_SUCCESS) {
+        log_error("The TPM cannot start: result %#x", result);
+        return result;
+    }
+    tpm.shut_down = false;
+    tpm.running = true;
+    log_info("TPM %s started", tpm.parameters.version == TPM_VERSION_2_0 ? "2.0" : "1.2");
+    return TPM_SUCCESS;
+}
+
+static void response_free(struct library_response *response)
+{
+    if (response->data != NULL)
+        explicit_bzero(response->data, response->capacity);
+    TPM_Free(response->data);
+    *response = (struct library_response){0};
+}
+
+static TPM_RESULT run_command(struct swtpm_bytes command, struct library_response *response)
+{
+    /* libtpms takes the command as writable, though it only reads it. */
+    union { const void *in; unsigned char *out; } bytes = {.in = command.data};
+
+    TPM_RESULT result = TPMLIB_Process(&response->data, &response->size, &response->capacity,
+                                       bytes.out, (uint32_t)command.size);
+    if (result == TPM_SUCCESS && response->size >= TPM_HEADER_SIZE)
+        return TPM_SUCCESS;
+    log_error("libtpms failed to process a command: result %#x", result);
+    return TPM_FAIL;
+}
+
+/* A response of its own, because a client may still have to read the last one. */
+static bool try_shutdown(enum tpm2_startup_type type)
+{
+    uint8_t command[TPM_STARTUP_COMMAND_SIZE];
+    struct library_response response = {0};
+    uint32_t code = TPM_FAIL;
+
+    tpm2_command_put_shutdown(type, command);
+    if (run_command((struct swtpm_bytes){.data = command, .size = sizeof command}, &response) ==
+        TPM_SUCCESS)
+        tpm_header_code((struct swtpm_bytes){.data = response.data, .size = response.size}, &code);
+    response_free(&response);
+    return code == TPM_SUCCESS;
+}
+
+/* Without it the dictionary attack lockout counter would rise (TPM 2.0 part 1 §19.8.3).  Whoever
+ * gave the lock away has given the state away with it, so nothing is written then. */
+static void shut_down_if_due(void)
+{
+    if (tpm.parameters.version != TPM_VERSION_2_0 || !tpm.parameters.automatic_shutdown ||
+        tpm.shut_down || tpm_needs_storage_lock())
+        return;
+    if (!try_shutdown(TPM2_SU_STATE) && !try_shutdown(TPM2_SU_CLEAR))
+        log_write(LOG_LEVEL_CONTROL, "The TPM refused TPM2_Shutdown before its end");
+}
+
+void tpm_stop(void)
+{
+    if (!tpm.running)
+        return;
+    shut_down_if_due();
+    TPMLIB_Terminate();
+    tpm.running = false;
+    log_info("TPM stopped");
+}
+
+void tpm_release(void)
+{
+    response_free(&tpm.response);
+}
+
+bool tpm_is_running(void)
+{
+    return tpm.running;
+}
+
+enum tpm_version tpm_version(void)
+{
+    return tpm.parameters.version;
+}
+
+/* --------------------------------------------------------------------------------- commands */
+
+static struct swtpm_bytes short_response(uint32_t result)
+{
+    tpm_response_put(tpm.parameters.version, result, tpm.short_response);
+    return (struct swtpm_bytes){.data = tpm.short_response, .size = TPM_HEADER_SIZE};
+}
+
+static struct swtpm_bytes failure_response(void)
+{
+    return short_response(tpm_result_failure(tpm.parameters.version));
+}
+
+static struct swtpm_bytes process_set_locality(uint8_t locality)
+{
+    if (!tpm.parameters.allow_set_locality)
+        return failure_response();
+    return short_response(tpm_set_locality(locality));
+}
+
+static void remember_shutdown(struct swtpm_bytes command, struct swtpm_bytes response)
+{
+    uint32_t ordinal, code;
+
+    tpm.shut_down = tpm_header_code(command, &ordinal) && ordinal == TPM2_CC_SHUTDOWN &&
+                    tpm_header_code(response, &code) && code == TPM_SUCCESS;
+}
+
+static void log_exchange(struct swtpm_bytes command, struct swtpm_bytes response)
+{
+    uint32_t ordinal = 0, code = 0;
+
+    if (log_level() < LOG_LEVEL_COMMAND)
+        return;
+    tpm_header_code(command, &ordinal);
+    tpm_header_code(response, &code);
+    log_write(LOG_LEVEL_COMMAND, "Command %#x of %zu bytes, locality %u: result %#x, %zu bytes",
+              ordinal, command.size, tpm.locality, code, response.size);
+}
+
+struct swtpm_bytes tpm_process(struct swtpm_bytes command)
+{
+    uint8_t locality;
+
+    if (!tpm.running)
+        return failure_response();
+    if (tpm_command_is_set_locality(command, &locality))
+        return process_set_locality(locality);
+    if (run_command(command, &tpm.response) != TPM_SUCCESS)
+        return failure_response();
+    struct swtpm_bytes response = {.data = tpm.response.data, .size = tpm.response.size};
+    remember_shutdown(command, response);
+    log_exchange(command, response);
+    return response;
+}
+
+int tpm_send_startup(uint16_t type, struct error *error)
+{
+    uint8_t command[TPM_STARTUP_COMMAND_SIZE];
+    uint32_t code = 0;
+
+    tpm_command_put_startup(tpm.parameters.version, type, command);
+    struct swtpm_bytes response =
+        tpm_process((struct swtpm_bytes){.data = command, .size = sizeof command});
+    tpm_header_code(response, &code);
+    bool resumed = tpm.parameters.version == TPM_VERSION_2_0 ? code == TPM2_RC_INITIALIZE
+                                                             : code == TPM_INVALID_POSTINIT;
+    if (code == TPM_SUCCESS || resumed)
+        return 0;
+    error_set(error, "option --flags: the TPM answered the startup command of type %u with %#x",
+              type, code);
+    return -1;
+}
+
+bool tpm_needs_storage_lock(void)
+{
+    return storage_lock_is_missing(&tpm.lock);
+}
+
+TPM_RESULT tpm_lock_storage(unsigned retries)
+{
+    struct error error;
+
+    if (storage_lock_take(&tpm.lock, retries, &error) == 0)
+        return TPM_SUCCESS;
+    return report(TPM_FAIL, &error);
+}
+
+/* -------------------------------------------------------------------------- control functions */
+
+TPM_RESULT tpm_cancel(void)
+{
+    if (!tpm.running)
+        return TPM_BAD_ORDINAL;
+    /* libtpms would keep the wish for a later command. */
+    return worker_is_busy() ? TPMLIB_CancelCommand() : TPM_SUCCESS;
+}
+
+static bool locality_is_allowed(uint8_t locality)
+{
+    return locality < LOCALITY_MAX ||
+           (locality == LOCALITY_MAX && !tpm.parameters.reject_locality_4);
+}
+
+TPM_RESULT tpm_set_locality(uint8_t locality)
+{
+    if (!locality_is_allowed(locality))
+        return TPM_BAD_LOCALITY;
+    tpm.locality = locality;
+    return TPM_SUCCESS;
+}
+
+TPM_RESULT tpm_reset_established(uint8_t locality)
+{
+    if (!tpm.running)
+        return TPM_BAD_ORDINAL;
+    if (!locality_is_allowed(locality))
+        return TPM_BAD_LOCALITY;
+    uint8_t in_force = tpm.locality;
+    tpm.locality = locality;
+    TPM_RESULT result = TPM_IO_TpmEstablished_Reset();
+    tpm.locality = in_force;
+    return result;
+}
+
+TPM_RESULT tpm_get_established(bool *established)
+{
+    TPM_BOOL bit = 0;
+
+    if (!tpm.running)
+        return TPM_BAD_ORDINAL;
+    TPM_RESULT result = TPM_IO_TpmEstablished_Get(&bit);
+    *established = bit != 0;
+    return result;
+}
+
+TPM_RESULT tpm_hash_start(void)
+{
+    return tpm.running ? TPM_IO_Hash_Start() : (TPM_RESULT)(TPM_BAD_ORDINAL);
+}
+
+TPM_RESULT tpm_hash_data(struct swtpm_bytes data)
+{
+    return tpm.running ? TPM_IO_Hash_Data(data.data, (uint32_t)data.size)
+                       : (TPM_RESULT)(TPM_BAD_ORDINAL);
+}
+
+TPM_RESULT tpm_hash_end(void)
+{
+    return tpm.running ? TPM_IO_Hash_End() : (TPM_RESULT)(TPM_BAD_ORDINAL);
+}
+
+TPM_RESULT tpm_set_buffer_size(uint32_t wanted, uint32_t *size, uint32_t *minimum,
+                               uint32_t *maximum)
+{
+    bool refused = wanted != 0 && tpm.running;
+
+    *size = TPMLIB_SetBufferSize(refused ? 0 : wanted, minimum, maximum);
+    return refused ? (TPM_RESULT)(TPM_BAD_ORDINAL) : TPM_SUCCESS;
+}
+
+uint32_t tpm_config_flags(void)
+{
+    const struct state_blob_keys *keys = &tpm.parameters.keys;
+
+    return (keys->state_key != NULL ? PTM_CONFIG_FLAG_FILE_KEY : 0) |
+           (keys->migration_key != NULL ? PTM_CONFIG_FLAG_MIGRATION_KEY : 0);
+}
+
+/* ----------------------------------------------------------------------------------- states */
+
+static TPM_RESULT collect_volatile(struct buffer *plain)
+{
+    unsigned char *data = NULL;
+    uint32_t size = 0;
+
+    TPM_RESULT result = TPMLIB_VolatileAll_Store(&data, &size);
+    if (result == TPM_SUCCESS && buffer_append(plain, data, size) != 0)
+        result = TPM_SIZE;
+    if (data != NULL)
+        explicit_bzero(data, size);
+    TPM_Free(data);
+    if (result != TPM_SUCCESS)
+        log_error("The volatile state cannot be collected: result %#x", result);
+    return result;
+}
+
+TPM_RESULT tpm_store_volatile(void)
+{
+    struct buffer plain = {0};
+    struct error error = {0};
+
+    if (!tpm.running)
+        return TPM_BAD_ORDINAL;
+    TPM_RESULT result = collect_volatile(&plain);
+    if (result == TPM_SUCCESS) {
+        result = lock_before_writing(&error);
+        if (result == TPM_SUCCESS)
+            result = state_store_save(
+                tpm.parameters.store, STATE_VOLATILE,
+                (struct swtpm_bytes){.data = plain.data, .size = plain.size}, &error);
+        report(result, &error);
+    }
+    buffer_free(&plain);
+    return result;
+}
+
+static TPM_RESULT get_plain_state(enum state_type type, struct buffer *plain)
+{
+    struct error error;
+
+    if (type != STATE_VOLATILE)
+        return report(state_store_load(tpm.parameters.store, type, plain, &error), &error);
+    TPM_RESULT result = collect_volatile(plain);
+    return result == TPM_SUCCESS ? delete_stored_volatile() : result;
+}
+
+TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffer *blob,
+                              bool *encrypted)
+{
+    struct buffer plain = {0};
+    struct error error;
+
+    if (!tpm.running)
+        return TPM_BAD_ORDINAL;
+    TPM_RESULT result = get_plain_state(type, &plain);
+    if (result == TPM_SUCCESS)
+        result = report(
+            state_blob_wrap(&tpm.parameters.keys, tpm.parameters.version, type,
+                            (struct swtpm_bytes){.data = plain.data, .size = plain.size},
+                            decrypted, blob, encrypted, &error),
+            &error);
+    buffer_free(&plain);
+    return result;
+}
+
+void tpm_state_blob_fetched(enum state_type type)
+{
+    storage_lock_blob_fetched(&tpm.lock, type);
+}
+
+static enum TPMLIB_StateType library_state_type(enum state_type type)
+{
+    switch (type) {
+    case STATE_PERMANENT:
+        return TPMLIB_STATE_PERMANENT;
+    case STATE_VOLATILE:
+        return TPMLIB_STATE_VOLATILE;
+    case STATE_SAVE:
+        break;
+    }
+    return TPMLIB_STATE_SAVE_STATE;
+}
+
+static TPM_RESULT hand_over_state(enum state_type type, const struct buffer *plain)
+{
+    TPM_RESULT result =
+        TPMLIB_SetState(library_state_type(type), plain->data, (uint32_t)plain->size);
+    if (result != TPM_SUCCESS)
+        log_error("libtpms refuses the %s blob: result %#x", state_type_name(type), result);
+    return result;
+}
+
+TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm_bytes blob)
+{
+    struct buffer plain = {0};
+    struct error error;
+    TPM_RESULT result = TPM_SUCCESS;
+
+    if (tpm.running)
+        return TPM_BAD_ORDINAL;
+    if (blob.size > 0)
+        result = report(state_blob_unwrap(&tpm.parameters.keys, tpm.parameters.version, type, blob,
+                                          encrypted, &plain, &error),
+                        &error);
+    if (result == TPM_SUCCESS)
+        result = hand_over_state(type, &plain);
+    buffer_free(&plain);
+    return result;
+}

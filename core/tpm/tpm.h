@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TPM_TPM_H
+#define TPM_TPM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libtpms/tpm_types.h>
+
+#include "state/state_blob.h"
+#include "state/state_store.h"
+#include "tpm/storage_lock.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+/*
+ * The TPM: libtpms' life cycle and the calls into it.  libtpms keeps its state in globals, so there
+ * is one TPM in a process and these functions take no handle.
+ *
+ * Threads: at any time one thread may be in these functions, the loop's or the worker's; which of
+ * both is decided by worker.h (worker_is_busy).  tpm_cancel, tpm_set_locality, tpm_is_running,
+ * tpm_version, tpm_config_flags, tpm_set_buffer_size and tpm_needs_storage_lock may be called by the
+ * loop at any time.
+ *
+ * States: stopped (after tpm_configure) and running (after tpm_start).  What needs a running TPM
+ * returns TPM_BAD_ORDINAL while it is stopped, as COMPAT §3 says.  Results are TPM result codes.
+ */
+
+struct tpm_parameters {
+    enum tpm_version version;
+    struct state_store *store;      /* borrowed until the process ends */
+    struct state_blob_keys keys;    /* the keys are borrowed likewise */
+    struct storage_lock_policy lock;
+    bool allow_set_locality;        /* honour the vendor SetLocality command */
+    bool reject_locality_4;
+    bool automatic_shutdown;        /* TPM2_Shutdown before the TPM ends, where the client sent none */
+};
+
+/* Keeps the parameters, registers the callbacks with libtpms, takes the storage lock unless that is
+ * deferred.  Once, before anything else.  0 or -1. */
+int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
+
+/* Starts the TPM from its stored states, ending a running one first.  With `delete_volatile` the
+ * volatile state is removed once it was read.  A failure is logged. */
+TPM_RESULT tpm_start(bool delete_volatile);
+
+/* Ends a running TPM: TPM2_Shutdown if due (COMPAT §3, "Behaviour"), then libtpms' end. */
+void tpm_stop(void);
+
+bool tpm_is_running(void);
+enum tpm_version tpm_version(void);
+
+/* Sends TPM_Startup or TPM2_Startup of that type.  A TPM that resumed from its volatile state and
+ * needs none counts as success.  0, or -1 with a message that holds the TPM's answer. */
+int tpm_send_startup(uint16_t type, struct error *error);
+
+/*
+ * Runs one command and returns its response, which stays valid until the next call of
+ * tpm_process or tpm_release.  Never fails: a stopped TPM, and a refused vendor command, give the failure response.
+ */
+struct swtpm_bytes tpm_process(struct swtpm_bytes command);
+
+/* Whether the storage lock has to be taken (tpm_lock_storage) before a command may run. */
+bool tpm_needs_storage_lock(void);
+
+/* Takes the storage lock if it is missing: `retries` tries after the first, 10 ms apart.  A failure
+ * is logged and returned as TPM_FAIL. */
+TPM_RESULT tpm_lock_storage(unsigned retries);
+
+/* Cancels the command that the worker runs.  TPM_SUCCESS if none runs. */
+TPM_RESULT tpm_cancel(void);
+
+/* TPM_BAD_LOCALITY above 4, and for 4 with reject-locality-4. */
+TPM_RESULT tpm_set_locality(uint8_t locality);
+
+/* Resets tpmEstablished as that locality would; the locality in force stays. */
+TPM_RESULT tpm_reset_established(uint8_t locality);
+TPM_RESULT tpm_get_established(bool *established);
+
+/* The DRTM hash sequence (TPM Main 1.2 part 3 §22; TPM 2.0 part 1 §34). */
+TPM_RESULT tpm_hash_start(void);
+TPM_RESULT tpm_hash_data(struct swtpm_bytes data);
+TPM_RESULT tpm_hash_end(void);
+
+/* Stores the volatile state, to be resumed from at the next start. */
+TPM_RESULT tpm_store_volatile(void);
+
+/* Sets the size of command and response buffers, 0 leaves it; out: the sizes in force (NULL not
+ * allowed). TPM_BAD_ORDINAL for another size while the TPM runs. */
+TPM_RESULT tpm_set_buffer_size(uint32_t wanted, uint32_t *size, uint32_t *minimum,
+                               uint32_t *maximum);
+
+/* Wraps a state into a blob (state_blob.h) and replaces the contents of `blob` by it.  The volatile
+ * state is taken from the running TPM, and its stored copy is removed.  TPM_RETRY if there is no
+ * such state. */
+TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffer *blob,
+                              bool *encrypted);
+
+/* Tells that a client has fetched a whole blob: may release the storage lock (COMPAT §5). */
+void tpm_state_blob_fetched(enum state_type type);
+
+/* Takes a blob as the state for the next start; an empty one clears that state. */
+TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm_bytes blob);
+
+/* Flags of GET_CONFIG: which keys are set. */
+uint32_t tpm_config_flags(void);
+
+/* Wipes what the module remembers.  The TPM must be stopped. */
+void tpm_release(void);
+
+#endif
