@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "device/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_empty_pipe(void)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    close(ends[1]);
+    return ends[0];
+}
+
+int channel_open(struct channel *channel, int fd, struct error *error)
+{
+    channel->fd = fd;
+    channel->woken = 0;
+    channel->receive_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    channel->empty_pipe_fd = open_empty_pipe();
+    if (channel->receive_fd >= 0 && channel->empty_pipe_fd >= 0)
+        return 0;
+    error_set(error, "cannot duplicate the CUSE channel: %s", strerror(errno));
+    channel_close(channel);
+    return -1;
+}
+
+void channel_close(struct channel *channel)
+{
+    int *fds[] = {&channel->receive_fd, &channel->empty_pipe_fd, &channel->fd};
+
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+void channel_wake(struct channel *channel)
+{
+    int saved_errno = errno;
+
+    channel->woken = 1;
+    dup3(channel->empty_pipe_fd, channel->receive_fd, O_CLOEXEC);
+    errno = saved_errno;
+}
+
+/* A signal between both steps is seen by who asked to be woken: its handler has run by then. */
+static enum channel_event end_of_input(struct channel *channel)
+{
+    if (!channel->woken)
+        return CHANNEL_CLOSED;
+    channel->woken = 0;
+    dup3(channel->fd, channel->receive_fd, O_CLOEXEC);
+    return CHANNEL_WOKEN;
+}
+
+/* The event comes first: it may answer the request that another one waits for. */
+static int event_is_ready(const struct channel *channel, int event_fd)
+{
+    struct pollfd fds[] = {{.fd = channel->receive_fd, .events = POLLIN},
+                           {.fd = event_fd, .events = POLLIN}};
+
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    return (fds[1].revents & POLLIN) != 0;
+}
+
+enum channel_event channel_receive(struct channel *channel, int event_fd, size_t *size)
+{
+    for (;;) {
+        if (event_fd >= 0 && event_is_ready(channel, event_fd))
+            return CHANNEL_EVENT;
+        ssize_t got = read(channel->receive_fd, channel->request, sizeof channel->request);
+        if (got > 0) {
+            *size = (size_t)got;
+            return CHANNEL_REQUEST;
+        }
+        if (got == 0)
+            return end_of_input(channel);
+        /* ENOENT: the request was interrupted before it was read (fuse(4)). */
+        if (errno == EAGAIN)
+            event_is_ready(channel, -1);
+        else if (errno != EINTR && errno != ENOENT)
+            return CHANNEL_CLOSED;
+    }
+}
+
+int channel_is_closed(const struct channel *channel)
+{
+    struct pollfd fd = {.fd = channel->fd};
+
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLERR | POLLHUP)) != 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DEVICE_PARKED_H
+#define DEVICE_PARKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "device/fuse.h"
+#include "device/session.h"
+
+/*
+ * Requests that wait for the worker to become free: reads of a response that is not there yet, and
+ * control calls.  First come, first served.  A request that the kernel interrupts is answered with
+ * EINTR and leaves the queue.  The loop's thread only.
+ */
+
+struct parked_request {
+    struct parked_request *next;
+    struct parked_queue *queue;
+    fuse_req_t request;
+    struct session *session;
+    size_t size;      /* a read: bytes wanted; a control call: bytes of `input` */
+    unsigned command; /* a control call: the ioctl number */
+    _Alignas(uint64_t) uint8_t input[];
+};
+
+/* A zeroed structure is an empty queue. */
+struct parked_queue {
+    struct parked_request *first;
+};
+
+/* Parks a request; `input` is copied and may be NULL with a read.  Without memory the request is
+ * answered with ENOMEM. */
+void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *session,
+                unsigned command, const void *input, size_t size);
+
+/* Takes the oldest request out: it can no longer be interrupted.  NULL if there is none.  The
+ * caller answers it and calls parked_free. */
+struct parked_request *parked_take(struct parked_queue *queue);
+
+void parked_free(struct parked_request *parked);
+
+#endif

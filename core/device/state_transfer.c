@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "device/state_transfer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <libtpms/tpm_types.h>
+#include <libtpms/tpm_error.h>
+
+#include "tpm/tpm.h"
+
+static bool type_from_number(uint32_t number, enum state_type *type)
+{
+    if (number != PTM_BLOB_TYPE_PERMANENT && number != PTM_BLOB_TYPE_VOLATILE &&
+        number != PTM_BLOB_TYPE_SAVESTATE)
+        return false;
+    *type = (enum state_type)number;
+    return true;
+}
+
+/* --------------------------------------------------------------------------------- download */
+
+static uint32_t start_download(struct state_download *download, enum state_type type,
+                               uint32_t state_flags)
+{
+    bool decrypted = (state_flags & PTM_STATE_FLAG_DECRYPTED) != 0;
+
+    state_download_drop(download);
+    uint32_t result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
+    if (result != TPM_SUCCESS)
+        return result;
+    download->active = true;
+    download->type = type;
+    return TPM_SUCCESS;
+}
+
+static uint32_t prepare_download(struct state_download *download, uint32_t number,
+                                 uint32_t state_flags, uint32_t offset)
+{
+    enum state_type type;
+
+    if (!tpm_is_running())
+        return TPM_BAD_ORDINAL;
+    if (!type_from_number(number, &type))
+        return TPM_BAD_PARAMETER;
+    if (offset == 0 || !download->active || download->type != type) {
+        uint32_t result = start_download(download, type, state_flags);
+        if (result != TPM_SUCCESS)
+            return result;
+    }
+    return offset > download->blob.size ? (uint32_t)(TPM_BAD_PARAMETER) : TPM_SUCCESS;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void state_download_part(struct state_download *download, union ptm_get_state *call)
+{
+    uint32_t offset = call->request.offset;
+    uint32_t result =
+        prepare_download(download, call->request.type, call->request.state_flags, offset);
+
+    memset(call, 0, sizeof *call);
+    call->response.result = result;
+    if (result != TPM_SUCCESS)
+        return;
+    size_t length = smaller(download->blob.size - offset, sizeof call->response.data);
+    call->response.state_flags = download->encrypted ? PTM_STATE_FLAG_ENCRYPTED : 0;
+    call->response.total_length = (uint32_t)download->blob.size;
+    call->response.length = (uint32_t)length;
+    if (length > 0)
+        memcpy(call->response.data, download->blob.data + offset, length);
+    download->position = offset + length;
+    state_download_finish(download);
+}
+
+struct swtpm_bytes state_download_read(struct state_download *download, size_t size)
+{
+    size_t length = smaller(download->blob.size - download->position, size);
+    struct swtpm_bytes part = {.data = download->blob.data + download->position, .size = length};
+
+    download->position += length;
+    return part;
+}
+
+void state_download_finish(struct state_download *download)
+{
+    if (!download->active || download->position < download->blob.size)
+        return;
+    tpm_state_blob_fetched(download->type);
+    state_download_drop(download);
+}
+
+void state_download_drop(struct state_download *download)
+{
+    buffer_free(&download->blob);
+    *download = (struct state_download){0};
+}
+
+/* ----------------------------------------------------------------------------------- upload */
+
+static uint32_t finish_upload(struct state_upload *upload)
+{
+    bool encrypted = (upload->state_flags & PTM_STATE_FLAG_ENCRYPTED) != 0;
+    uint32_t result = tpm_set_state_blob(
+        upload->type, encrypted,
+        (struct swtpm_bytes){.data = upload->blob.data, .size = upload->blob.size});
+
+    state_upload_drop(upload);
+    return result;
+}
+
+static bool continues(const struct state_upload *upload, enum state_type type,
+                      uint32_t state_flags)
+{
+    return upload->active && upload->type == type && upload->state_flags == state_flags;
+}
+
+static uint32_t collect(struct state_upload *upload, const void *data, size_t length)
+{
+    if (length > STATE_BLOB_MAX - upload->blob.size ||
+        buffer_append(&upload->blob, data, length) != 0) {
+        state_upload_drop(upload);
+        return TPM_SIZE;
+    }
+    return TPM_SUCCESS;
+}
+
+uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call)
+{
+    uint32_t length = call->request.length;
+    enum state_type type;
+
+    if (tpm_is_running())
+        return TPM_BAD_ORDINAL;
+    if (!type_from_number(call->request.type, &type) || length > sizeof call->request.data)
+        return TPM_BAD_PARAMETER;
+
+    bool first = !continues(upload, type, call->request.state_flags);
+    if (first) {
+        state_upload_drop(upload);
+        upload->active = true;
+        upload->type = type;
+        upload->state_flags = call->request.state_flags;
+    }
+    uint32_t result = collect(upload, call->request.data, length);
+    if (result != TPM_SUCCESS || length == sizeof call->request.data)
+        return result;
+    if (first && length == 0) {
+        upload->by_write = true;
+        return TPM_SUCCESS;
+    }
+    return finish_upload(upload);
+}
+
+int state_upload_write(struct state_upload *upload, struct swtpm_bytes data)
+{
+    return collect(upload, data.data, data.size) == TPM_SUCCESS ? 0 : EFBIG;
+}
+
+void state_upload_drop(struct state_upload *upload)
+{
+    buffer_free(&upload->blob);
+    *upload = (struct state_upload){0};
+}

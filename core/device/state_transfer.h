@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DEVICE_STATE_TRANSFER_H
+#define DEVICE_STATE_TRANSFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "state/state_name.h"
+#include "swtpm_plugin.h"
+#include "swtpm_ptm.h"
+#include "util/buffer.h"
+
+/*
+ * Blob transfers of one session, part by part (session.h, "BLOB TRANSFERS").  A zeroed structure is
+ * a transfer that is not under way.
+ */
+
+struct state_download {
+    bool active;
+    enum state_type type;
+    bool encrypted;     /* with the migration key */
+    struct buffer blob;
+    size_t position;    /* where the last part ended */
+};
+
+struct state_upload {
+    bool active;
+    bool by_write;      /* write() belongs to the blob */
+    enum state_type type;
+    uint32_t state_flags;
+    struct buffer blob;
+};
+
+/* GET_STATEBLOB.  Fills the response, `result` included. */
+void state_download_part(struct state_download *download, union ptm_get_state *call);
+
+/* read(): the next bytes of the blob, at most `size`; valid until the next call. */
+struct swtpm_bytes state_download_read(struct state_download *download, size_t size);
+
+/* Forgets the blob once it was fetched completely, and tells the TPM of it. */
+void state_download_finish(struct state_download *download);
+
+/* Wipes and forgets. */
+void state_download_drop(struct state_download *download);
+
+/* SET_STATEBLOB.  Returns the TPM result. */
+uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call);
+
+/* write() while `by_write`.  0 or an errno value. */
+int state_upload_write(struct state_upload *upload, struct swtpm_bytes data);
+
+/* Wipes and forgets. */
+void state_upload_drop(struct state_upload *upload);
+
+#endif
