@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static const char device_directory[] = "/dev/";
 
@@ -51,14 +52,21 @@ const char *device_name_check(const char *argument, struct error *error)
     return NULL;
 }
 
+/* A predecessor that has just answered SHUTDOWN may still be ending: half a second for that. */
+enum { TRIES = 50 };
+
 int device_name_check_free(const char *name, struct error *error)
 {
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     char path[sizeof device_directory + DEVICE_NAME_MAX];
     struct stat status;
 
     snprintf(path, sizeof path, "%s%s", device_directory, name);
-    if (lstat(path, &status) != 0 && errno == ENOENT)
-        return 0;
+    for (int i = 0; i < TRIES; i++) {
+        if (lstat(path, &status) != 0 && errno == ENOENT)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
     error_set(error,
               "%s exists already; end what serves it (swtpm_ioctl -s %s) or choose another "
               "--name",
