@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs what was built below $DESTDIR and the prefix that it was built for (PREFIX when ninja
+# ran).  What is listed here and does not exist is an error.
+# usage: core/install.sh BUILD_DIRECTORY        (from the top of the tree; build/release)
+set -eu
+
+build=${1:?usage: core/install.sh BUILD_DIRECTORY}
+prefix=${DESTDIR:-}$(cat "$build/../cfg/prefix")
+
+# put MODE DIRECTORY FILE...
+put()
+{
+    mode=$1 directory=$prefix/$2
+    shift 2
+    install -d -m 755 "$directory"
+    install -m "$mode" "$@" "$directory"
+}
+
+put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl"
+put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so"
+put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h
