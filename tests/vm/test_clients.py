@@ -19,7 +19,7 @@ KEY_MAKER = """\
 import sys
 from tpm_client import *
 client = TpmClient(sys.argv[1])
-client.send(tpm2_create_primary_rsa(sys.argv[2].encode()))
+client.send(tpm2_create_primary_rsa(sys.argv[2].encode(), int(sys.argv[3])))
 print("started", flush=True)
 response = client.receive()
 print(response_code(response))
@@ -46,13 +46,22 @@ class Clients(unittest.TestCase):
         with TpmClient(cls.tpm.path) as client:
             client.transmit(TPM2_STARTUP_CLEAR)
 
+    def setUp(self):
+        self.wait_for_the_channel(self.open())
+
     def open(self, flags=0):
         client = TpmClient(self.tpm.path, flags)
         self.addCleanup(client.close)
         return client
 
-    def start_key_maker(self, unique):
-        maker = subprocess.Popen([sys.executable, "-c", KEY_MAKER, self.tpm.path, unique],
+    def wait_for_the_channel(self, client):
+        """The command of a client that is gone runs to its end; then others may write."""
+        poll = select.poll()
+        poll.register(client.fd, select.POLLOUT)
+        self.assertEqual(poll.poll(PATIENCE * 1000), [(client.fd, select.POLLOUT)])
+
+    def start_key_maker(self, unique, bits=2048):
+        maker = subprocess.Popen([sys.executable, "-c", KEY_MAKER, self.tpm.path, unique, str(bits)],
                                  cwd=os.path.dirname(__file__), stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, text=True)
         self.addCleanup(maker.stdout.close)
@@ -72,7 +81,7 @@ class Clients(unittest.TestCase):
 
     def test_another_process_cancels_a_key_creation(self):
         other = self.open()
-        maker = self.start_key_maker("cancelled")
+        maker = self.start_key_maker("cancelled", bits=3072)
         must(DEBIAN_IOCTL, "-C", self.tpm.path)
         self.assertEqual(int(maker.stdout.readline()), TPM_RC_CANCELED)
         self.assertEqual(maker.wait(PATIENCE), 0)
@@ -126,7 +135,12 @@ class Clients(unittest.TestCase):
         maker = self.start_key_maker("killed")
         maker.kill()
         maker.wait(PATIENCE)
-        self.assert_works(self.open())
+        client = self.open()
+        with self.assertRaises(OSError) as refused:
+            client.send(TPM2_GET_RANDOM_8)
+        self.assertEqual(refused.exception.errno, errno.EBUSY)
+        self.wait_for_the_channel(client)
+        self.assert_works(client)
 
     def test_a_client_killed_in_mid_response_harms_nobody(self):
         half = TpmClient(self.tpm.path)

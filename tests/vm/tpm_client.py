@@ -13,14 +13,12 @@ TPM2_STARTUP_CLEAR = bytes.fromhex("80010000000c000001440000")
 TPM2_GET_RANDOM_8 = bytes.fromhex("80010000000c0000017b0008")
 TPM_RC_CANCELED = 0x909
 
-# TPM2_CreatePrimary in the null hierarchy: an RSA 2048 storage key with an empty password.  Its
-# template's unique field is left to the caller, so that each makes a key of its own.
-_TEMPLATE = bytes.fromhex("0001000b00030072000000060080004300100800" "00000000")
 
-
-def tpm2_create_primary_rsa(unique=b""):
-    """The command; one that takes long, since it has to find two primes."""
-    template = _TEMPLATE + struct.pack(">H", len(unique)) + unique
+def tpm2_create_primary_rsa(unique=b"", bits=2048):
+    """Creates an RSA storage key in the null hierarchy, which takes long: two primes must be found.
+    `unique` goes into the template, so that each caller makes a key of its own."""
+    template = (bytes.fromhex("0001000b0003007200000006008000430010") +
+                struct.pack(">HIH", bits, 0, len(unique)) + unique)
     body = (struct.pack(">I", 0x40000007) +                      # TPM_RH_NULL
             struct.pack(">IIHBH", 9, 0x40000009, 0, 0, 0) +      # TPM_RS_PW, empty password
             struct.pack(">HHH", 4, 0, 0) +                       # no user password, no data
