@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device/channel.h"
+
+static struct channel channel;
+static int kernel_fd;
+static volatile sig_atomic_t signals_seen;
+
+static int open_pair(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct error error;
+
+    /* A lost wake leaves the receiver blocked. */
+    alarm(60);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return -1;
+    kernel_fd = ends[0];
+    return channel_open(&channel, ends[1], &error);
+}
+
+static int close_pair(void **state)
+{
+    (void)state;
+    channel_close(&channel);
+    if (kernel_fd >= 0)
+        close(kernel_fd);
+    return 0;
+}
+
+static void a_request_arrives_whole(void **state)
+{
+    (void)state;
+    size_t size = 0;
+
+    assert_int_equal(send(kernel_fd, "request", 7, 0), 7);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_REQUEST);
+    assert_int_equal(size, 7);
+    assert_memory_equal(channel.request, "request", 7);
+}
+
+static void a_wake_before_the_read_is_not_lost(void **state)
+{
+    (void)state;
+    size_t size;
+
+    channel_wake(&channel);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_WOKEN);
+    a_request_arrives_whole(state);
+}
+
+static void wakes_do_not_lose_requests(void **state)
+{
+    (void)state;
+    size_t size;
+
+    assert_int_equal(send(kernel_fd, "kept", 4, 0), 4);
+    channel_wake(&channel);
+    channel_wake(&channel);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_WOKEN);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_REQUEST);
+    assert_memory_equal(channel.request, "kept", 4);
+}
+
+static void the_other_end_closes(void **state)
+{
+    (void)state;
+    size_t size;
+
+    assert_false(channel_is_closed(&channel));
+    close(kernel_fd);
+    kernel_fd = -1;
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_CLOSED);
+    assert_true(channel_is_closed(&channel));
+}
+
+static void the_event_comes_before_a_request(void **state)
+{
+    (void)state;
+    size_t size;
+    int event_fd = eventfd(1, EFD_CLOEXEC);
+    uint64_t count;
+
+    assert_int_equal(send(kernel_fd, "later", 5, 0), 5);
+    assert_int_equal(channel_receive(&channel, event_fd, &size), CHANNEL_EVENT);
+    assert_int_equal(read(event_fd, &count, sizeof count), sizeof count);
+    assert_int_equal(channel_receive(&channel, event_fd, &size), CHANNEL_REQUEST);
+    close(event_fd);
+}
+
+static void a_nonblocking_channel_is_waited_for(void **state)
+{
+    (void)state;
+    fcntl(channel.fd, F_SETFL, O_NONBLOCK);
+    a_wake_before_the_read_is_not_lost(state);
+}
+
+static void wake_on_signal(int number)
+{
+    (void)number;
+    signals_seen++;
+    channel_wake(&channel);
+}
+
+static void *send_signals(void *thread)
+{
+    for (int i = 0; i < 2000; i++) {
+        pthread_kill(*(pthread_t *)thread, SIGUSR1);
+        if (i % 3 == 0)
+            send(kernel_fd, "x", 1, 0);
+    }
+    send(kernel_fd, "end", 3, 0);
+    return NULL;
+}
+
+static void signals_at_any_moment_are_seen(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = wake_on_signal};
+    pthread_t self = pthread_self(), sender;
+    size_t size = 0, requests = 0;
+    sig_atomic_t handled = 0;
+
+    sigaction(SIGUSR1, &action, NULL);
+    assert_int_equal(pthread_create(&sender, NULL, send_signals, &self), 0);
+    for (;;) {
+        enum channel_event event = channel_receive(&channel, -1, &size);
+        if (event == CHANNEL_WOKEN) {
+            handled = signals_seen;
+            continue;
+        }
+        assert_int_equal(event, CHANNEL_REQUEST);
+        if (size == 3)
+            break;
+        requests++;
+    }
+    pthread_join(sender, NULL);
+    while (handled < signals_seen) {
+        assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_WOKEN);
+        handled = signals_seen;
+    }
+    assert_int_equal(requests, 667);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_request_arrives_whole, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_wake_before_the_read_is_not_lost, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(wakes_do_not_lose_requests, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(the_other_end_closes, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(the_event_comes_before_a_request, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_nonblocking_channel_is_waited_for, open_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(signals_at_any_moment_are_seen, open_pair, close_pair),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
