@@ -68,7 +68,8 @@ int file_read_all(int fd, const char *name, size_t limit, struct buffer *content
     size_t before = contents->size;
 
     for (;;) {
-        if (buffer_reserve(contents, contents->size + CHUNK) != 0) {
+        if (contents->capacity - contents->size < CHUNK &&
+            buffer_reserve(contents, contents->size + contents->size / 2 + CHUNK) != 0) {
             error_set(error, "no memory to read '%s'", name);
             break;
         }

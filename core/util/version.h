@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UTIL_VERSION_H
+#define UTIL_VERSION_H
+
+/* The version of this project, for people: "1.2.3".  It stands in build.ninja. */
+extern const char project_version[];
+
+#endif
