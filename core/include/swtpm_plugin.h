@@ -328,7 +328,9 @@ struct swtpm_plugin {
     /* One line for people, without a full stop */
     const char *summary;
     /* Names of the system calls (as in syscalls(2)) that ops other than open make and that are not
-     * among SWTPM_HOST_SYSTEM_CALLS; ends with NULL; never NULL itself. */
+     * among SWTPM_HOST_SYSTEM_CALLS; ends with NULL; never NULL itself.  A name that this processor
+     * does not have is passed over, one that nobody knows is an error.  Not granted to anybody:
+     * starting programs, processes and threads, tracing, ioctl, prctl, and executable memory. */
     const char *const *system_calls;
     union swtpm_plugin_ops ops;
 };

@@ -8,6 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+const char *const child_sanitizer_calls[] = {
+#if defined(__SANITIZE_ADDRESS__)
+    "sigaltstack",
+#elif defined(__SANITIZE_THREAD__)
+    "nanosleep", "gettimeofday", "sched_yield", "rseq", "set_robust_list",
+#endif
+    NULL};
+
 void *child_shared(size_t size)
 {
     return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -24,4 +24,8 @@ void child_status(int status_fd, const char *name, char *value, size_t size);
 /* Opens /proc/self/status. */
 int child_status_open(void);
 
+/* The system calls that a sanitizer's runtime makes beside those of the program under test; ends
+ * with NULL; empty in a build without sanitizers. */
+extern const char *const child_sanitizer_calls[];
+
 #endif
