@@ -41,17 +41,31 @@ static bool next_job(struct job *job)
     return !stopping;
 }
 
+/* Cannot fail: the counter never comes near its limit. */
+static void signal_event(void)
+{
+    const uint64_t one = 1;
+    ssize_t ignored = write(worker.event_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+static void wait_for_event(void)
+{
+    uint64_t count;
+
+    while (read(worker.event_fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
 static void *work(void *unused)
 {
     (void)unused;
-    const uint64_t one = 1;
     struct job job;
 
+    signal_event();
     while (next_job(&job)) {
         job.run(job.context);
-        /* Cannot fail: the counter never comes near its limit. */
-        ssize_t ignored = write(worker.event_fd, &one, sizeof one);
-        (void)ignored;
+        signal_event();
     }
     return NULL;
 }
@@ -79,8 +93,10 @@ int worker_start(struct error *error)
         return -1;
     }
     int result = create_thread();
-    if (result == 0)
+    if (result == 0) {
+        wait_for_event();
         return 0;
+    }
     error_set(error, "cannot start the worker thread: %s", strerror(result));
     close(worker.event_fd);
     worker.event_fd = -1;
@@ -121,10 +137,7 @@ void worker_run(void (*run)(void *context), void (*done)(void *context), void *c
 
 void worker_finish(void)
 {
-    uint64_t count;
-
-    while (read(worker.event_fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    wait_for_event();
     worker.busy = false;
     worker.job.done(worker.job.context);
 }

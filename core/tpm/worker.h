@@ -14,7 +14,8 @@
  * All functions belong to the loop's thread.
  */
 
-/* Starts the thread, with all signals blocked.  0, or -1 with a message. */
+/* Starts the thread, with all signals blocked, and waits until it runs: what the C library calls at
+ * the start of a thread is over then, so the sandbox may close.  0, or -1 with a message. */
 int worker_start(struct error *error);
 
 /* Ends the thread.  The worker must not be busy. */
