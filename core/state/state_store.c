@@ -55,7 +55,7 @@ static void forget(struct state_store *store, enum state_type type)
     buffer_free(&store->remembered[type].plain);
 }
 
-static void forget_all(struct state_store *store)
+void state_store_forget(struct state_store *store)
 {
     for (enum state_type type = STATE_PERMANENT; type <= STATE_SAVE; type++)
         forget(store, type);
@@ -68,6 +68,19 @@ static void remember(struct state_store *store, enum state_type type, struct swt
     buffer_clear(&remembered->plain);
     /* Without memory the next store is just not skipped. */
     remembered->known = buffer_append(&remembered->plain, plain.data, plain.size) == 0;
+}
+
+/* What the TPM works on, while it may not write: kept to be compared once it may again. */
+static bool must_stay_remembered(const struct state_store *store, enum state_type type)
+{
+    return !store->locked && store->remembered[type].known;
+}
+
+static void remember_loaded(struct state_store *store, enum state_type type,
+                            const struct buffer *plain)
+{
+    if (!must_stay_remembered(store, type))
+        remember(store, type, (struct swtpm_bytes){plain->data, plain->size});
 }
 
 static bool is_remembered(const struct state_store *store, enum state_type type,
@@ -109,49 +122,9 @@ void state_store_free(struct state_store *store)
 {
     if (store == NULL)
         return;
-    forget_all(store);
+    state_store_forget(store);
     free(store->location);
     free(store);
-}
-
-/* --------------------------------------------------------------------------------------- lock */
-
-int state_store_lock(struct state_store *store, unsigned retries, struct error *error)
-{
-    static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
-
-    if (store->locked)
-        return 0;
-    int result = storage_lock(store->storage, error);
-    for (; result == SWTPM_PLUGIN_BUSY && retries > 0; retries--) {
-        nanosleep(&interval, NULL);
-        result = storage_lock(store->storage, error);
-    }
-    if (result != 0) {
-        error_prefix(error, "cannot lock the state in %s: ", store->location);
-        return -1;
-    }
-    /* Whoever held the lock before may have written. */
-    forget_all(store);
-    store->locked = true;
-    return 0;
-}
-
-void state_store_unlock(struct state_store *store)
-{
-    struct error error;
-
-    if (!store->locked)
-        return;
-    if (storage_unlock(store->storage, &error) != 0)
-        log_error("cannot unlock the state in %s: %s", store->location, error.text);
-    forget_all(store);
-    store->locked = false;
-}
-
-bool state_store_is_locked(const struct state_store *store)
-{
-    return store->locked;
 }
 
 /* --------------------------------------------------------------------------------------- load */
@@ -252,7 +225,7 @@ static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain
     TPM_RESULT result = load_value(store, state_value_name(store->version, STATE_PERMANENT),
                                    STATE_PERMANENT, plain, &damaged, error);
     if (result == TPM_SUCCESS) {
-        remember(store, STATE_PERMANENT, (struct swtpm_bytes){plain->data, plain->size});
+        remember_loaded(store, STATE_PERMANENT, plain);
         return TPM_SUCCESS;
     }
     /* Not remembered: the next store must replace what is damaged, changed or not. */
@@ -266,14 +239,91 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
 {
     bool damaged;
 
-    forget(store, type);
+    if (!must_stay_remembered(store, type))
+        forget(store, type);
     if (type == STATE_PERMANENT)
         return load_permanent(store, plain, error);
     TPM_RESULT result = load_value(store, state_value_name(store->version, type), type, plain,
                                    &damaged, error);
     if (result == TPM_SUCCESS)
-        remember(store, type, (struct swtpm_bytes){plain->data, plain->size});
+        remember_loaded(store, type, plain);
     return result;
+}
+
+/* --------------------------------------------------------------------------------------- lock */
+
+static void unlock(struct state_store *store)
+{
+    struct error error;
+
+    if (storage_unlock(store->storage, &error) != 0)
+        log_error("cannot unlock the state in %s: %s", store->location, error.text);
+}
+
+static bool is_overtaken(struct state_store *store)
+{
+    const char *name = state_value_name(store->version, STATE_PERMANENT);
+    struct buffer plain = {0};
+    struct error ignored;
+    bool damaged;
+
+    TPM_RESULT result =
+        load_value(store, name, STATE_PERMANENT, &plain, &damaged, &ignored);
+    bool overtaken = result != TPM_SUCCESS ||
+                     !is_remembered(store, STATE_PERMANENT,
+                                    (struct swtpm_bytes){plain.data, plain.size});
+    buffer_free(&plain);
+    return overtaken;
+}
+
+/* Whoever held the lock before may have written: the TPM must not write its older state over
+ * that. */
+static int check_not_overtaken(struct state_store *store, struct error *error)
+{
+    forget(store, STATE_VOLATILE);
+    forget(store, STATE_SAVE);
+    if (!store->remembered[STATE_PERMANENT].known || !is_overtaken(store))
+        return 0;
+    error_set(error,
+              "the state in %s was changed by another process after this TPM had loaded it; "
+              "INIT the TPM (swtpm_ioctl -i) to go on with what is there now",
+              store->location);
+    return -1;
+}
+
+int state_store_lock(struct state_store *store, unsigned retries, struct error *error)
+{
+    static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
+
+    if (store->locked)
+        return 0;
+    int result = storage_lock(store->storage, error);
+    for (; result == SWTPM_PLUGIN_BUSY && retries > 0; retries--) {
+        nanosleep(&interval, NULL);
+        result = storage_lock(store->storage, error);
+    }
+    if (result != 0) {
+        error_prefix(error, "cannot lock the state in %s: ", store->location);
+        return -1;
+    }
+    if (check_not_overtaken(store, error) != 0) {
+        unlock(store);
+        return -1;
+    }
+    store->locked = true;
+    return 0;
+}
+
+void state_store_unlock(struct state_store *store)
+{
+    if (store->locked)
+        unlock(store);
+    store->locked = false;
+}
+
+bool state_store_is_locked(const struct state_store *store)
+{
+    return store->locked;
 }
 
 /* --------------------------------------------------------------------------------------- save */

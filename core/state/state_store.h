@@ -47,10 +47,15 @@ int state_store_new(const struct state_store_parameters *parameters, struct stat
 void state_store_free(struct state_store *store);
 
 /* Takes the storage lock: one try, then `retries` more, 10 ms apart (COMPAT §5).  0 or -1; a lock
- * already held is fine. */
+ * already held is fine.  Refused if the permanent state is no longer what was loaded or stored here
+ * last: another process went on with it, and writing ours over it would lose what that has
+ * acknowledged.  After state_store_forget the lock is given. */
 int state_store_lock(struct state_store *store, unsigned retries, struct error *error);
 void state_store_unlock(struct state_store *store);
 bool state_store_is_locked(const struct state_store *store);
+
+/* The TPM has ended: what it had loaded matters no more.  Wipes what is remembered. */
+void state_store_forget(struct state_store *store);
 
 /*
  * Loads and unwraps one state into `plain` (replaced on success, else untouched).

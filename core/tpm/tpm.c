@@ -216,8 +216,10 @@ TPM_RESULT tpm_start(bool delete_volatile)
         result = TPMLIB_MainInit();
         if (result == TPM_SUCCESS && delete_volatile)
             result = delete_stored_volatile();
-        if (result != TPM_SUCCESS)
+        if (result != TPM_SUCCESS) {
             TPMLIB_Terminate();
+            state_store_forget(tpm.parameters.store);
+        }
     }
     if (result != TPM_SUCCESS) {
         log_error("The TPM cannot start: result %#x", result);
@@ -282,6 +284,7 @@ void tpm_stop(void)
         return;
     shut_down_if_due();
     TPMLIB_Terminate();
+    state_store_forget(tpm.parameters.store);
     tpm.running = false;
     log_info("TPM stopped");
 }

@@ -190,17 +190,46 @@ static void a_deleted_state_is_stored_again(void **state)
     assert_true(exists(fixture, "tpm2-00.volatilestate"));
 }
 
-static void a_state_is_stored_again_after_the_lock_was_away(void **state)
+static void a_volatile_state_is_stored_again_after_the_lock_was_away(void **state)
 {
     struct fixture *fixture = *state;
 
     assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
-    assert_int_equal(save(fixture, STATE_PERMANENT, "same"), TPM_SUCCESS);
+    assert_int_equal(save(fixture, STATE_VOLATILE, "same"), TPM_SUCCESS);
     state_store_unlock(fixture->store);
     assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
-    fake_storage_poke(fixture->storage, PERMANENT, "not ours", 8);
-    assert_int_equal(save(fixture, STATE_PERMANENT, "same"), TPM_SUCCESS);
+    fake_storage_poke(fixture->storage, "tpm2-00.volatilestate", "not ours", 8);
+    assert_int_equal(save(fixture, STATE_VOLATILE, "same"), TPM_SUCCESS);
+    assert_int_equal(load(fixture, STATE_VOLATILE), TPM_SUCCESS);
+}
+
+static void the_lock_is_refused_once_another_process_went_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture other = *fixture;
+
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "ours"), TPM_SUCCESS);
+    state_store_unlock(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    state_store_unlock(fixture->store);
+
+    assert_int_equal(state_store_new(
+                         &(struct state_store_parameters){.version = TPM_VERSION_2_0,
+                                                          .storage = fixture->storage,
+                                                          .location = "another process"},
+                         &other.store, &fixture->error),
+                     0);
+    assert_int_equal(save(&other, STATE_PERMANENT, "theirs"), TPM_SUCCESS);
+    state_store_free(other.store);
+    /* Looking at it does not make it ours. */
     assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    assert_non_null(strstr(fixture->error.text, "changed by another process"));
+    assert_false(state_store_is_locked(fixture->store));
+
+    state_store_forget(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
 }
 
 static void a_failed_store_is_reported_and_tried_again(void **state)
@@ -400,7 +429,8 @@ int main(void)
         TEST(every_shorter_part_of_a_state_is_refused),
         TEST(an_unchanged_state_is_not_stored_again),
         TEST(a_deleted_state_is_stored_again),
-        TEST(a_state_is_stored_again_after_the_lock_was_away),
+        TEST(a_volatile_state_is_stored_again_after_the_lock_was_away),
+        TEST(the_lock_is_refused_once_another_process_went_on),
         TEST(a_failed_store_is_reported_and_tried_again),
         TEST(no_memory_is_said_to_be_that),
         TEST(the_backup_holds_the_previous_bytes),
