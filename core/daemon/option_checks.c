@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "daemon/option_checks.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/device_name.h"
@@ -90,17 +89,6 @@ static int check_root(struct config *config, struct error *error)
     return -1;
 }
 
-static int check_pid_fd(struct config *config, struct error *error)
-{
-    struct stat status;
-
-    if (config->pid_fd < 0 || (fstat(config->pid_fd, &status) == 0 && S_ISREG(status.st_mode)))
-        return 0;
-    error_set(error, "option --pid: file descriptor %d is no regular file; open a file for it",
-              config->pid_fd);
-    return -1;
-}
-
 static int check_distinct_fds(struct config *config, struct error *error)
 {
     const struct {
@@ -136,8 +124,8 @@ static int check_distinct_fds(struct config *config, struct error *error)
 int option_checks(struct config *config, struct error *error)
 {
     static int (*const checks[])(struct config *, struct error *) = {
-        check_device_name, check_storage, check_lock,   check_tpm_version,
-        check_plugins,     check_root,    check_pid_fd, check_distinct_fds,
+        check_device_name, check_storage, check_lock,         check_tpm_version,
+        check_plugins,     check_root,    check_distinct_fds,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
