@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/confinement.h"
 #include "daemon/daemonise.h"
 #include "daemon/device_name.h"
 #include "daemon/exit_code.h"
@@ -32,6 +33,7 @@ struct daemon {
     struct privileges privileges;
     const struct storage_plugin *storage_plugin;
     const struct crypto *crypto; /* NULL without a key */
+    struct sandbox sandbox;
     struct daemonise daemonise;
     struct state_key *state_key;
     struct state_key *migration_key;
@@ -112,6 +114,16 @@ static int load_plugins(struct daemon *daemon, struct error *error)
     return crypto_load(&config->plugin_search, config->crypto_plugin, &daemon->crypto, error);
 }
 
+static int begin_sandbox(struct daemon *daemon, struct error *error)
+{
+    const struct confinement_plugins plugins = {
+        .storage = storage_plugin_descriptor(daemon->storage_plugin),
+        .crypto = daemon->crypto != NULL ? crypto_descriptor(daemon->crypto) : NULL,
+    };
+
+    return confinement_begin(&daemon->sandbox, daemon->config, &plugins, &daemon->pid_file, error);
+}
+
 /* ----------------------------------------------------------------- steps after the fork */
 
 static int load_key(struct daemon *daemon, const struct key_parameters *parameters,
@@ -142,9 +154,16 @@ static int open_storage(struct daemon *daemon, struct error *error)
         .location = config->storage_location,
         .mode = config->storage_mode,
         .create = true,
+        .announce_path = confinement_announce_path,
+        .context = &daemon->sandbox,
     };
 
     return storage_open(daemon->storage_plugin, &parameters, &daemon->storage, error);
+}
+
+static int restrict_paths(struct daemon *daemon, struct error *error)
+{
+    return sandbox_restrict_paths(&daemon->sandbox, error);
 }
 
 static int open_store(struct daemon *daemon, struct error *error)
@@ -232,6 +251,11 @@ static int prepare_device(struct daemon *daemon, struct error *error)
     return 0;
 }
 
+static int close_sandbox(struct daemon *daemon, struct error *error)
+{
+    return sandbox_close(&daemon->sandbox, error);
+}
+
 static int make_device(struct daemon *daemon, struct error *error)
 {
     return device_make(daemon->device, error);
@@ -268,17 +292,20 @@ static const step steps_before_fork[] = {
     connect_to_service_manager,
     resolve_user,
     load_plugins,
+    begin_sandbox,
 };
 
 static const step steps_after_fork[] = {
     load_keys,
     drop_privileges,
     open_storage,
+    restrict_paths,
     open_store,
     configure_tpm,
     start_tpm,
     start_worker,
     prepare_device,
+    close_sandbox,
     make_device,
     write_pid,
     tell_readiness,
@@ -341,6 +368,7 @@ static void release(struct daemon *daemon)
     pid_file_remove(&daemon->pid_file);
     pid_file_close(&daemon->pid_file);
     privileges_free(&daemon->privileges);
+    sandbox_discard(&daemon->sandbox);
     signals_forget_device();
     device_free(daemon->device);
     if (daemon->channel_fd >= 0)
@@ -378,6 +406,7 @@ int daemon_run(const struct config *config)
         .channel_fd = -1,
         .notify_fd = -1,
         .pid_file = {.fd = -1, .directory = -1},
+        .sandbox = {.landlock = {.ruleset = -1}},
         .daemonise = {.report_fd = -1, .null_fd = -1},
     };
     struct error error;

@@ -72,10 +72,11 @@ void daemonise_report(struct daemonise *daemonise, int exit_code, int keep_stder
     if (daemonise->report_fd < 0)
         return;
     if (exit_code == EXIT_CODE_OK) {
-        dup2(daemonise->null_fd, STDIN_FILENO);
-        dup2(daemonise->null_fd, STDOUT_FILENO);
+        /* dup3, since the sandbox is closed by then and has no dup2. */
+        dup3(daemonise->null_fd, STDIN_FILENO, 0);
+        dup3(daemonise->null_fd, STDOUT_FILENO, 0);
         if (!keep_stderr)
-            dup2(daemonise->null_fd, STDERR_FILENO);
+            dup3(daemonise->null_fd, STDERR_FILENO, 0);
     }
     /* A parent that was killed meanwhile needs no report. */
     ssize_t ignored = write(daemonise->report_fd, &byte, 1);

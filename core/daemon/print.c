@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/confinement.h"
 #include "daemon/help.h"
 #include "tpm/info.h"
 #include "tpm/profile.h"
@@ -69,6 +70,7 @@ static const printer printers[] = {
     [CONFIG_PRINT_STATES] = print_states,
     [CONFIG_PRINT_PROFILES] = print_profiles,
     [CONFIG_PRINT_INFO] = print_info,
+    [CONFIG_PRINT_SANDBOX] = confinement_print,
 };
 
 static int write_out(const char *text, size_t size, struct error *error)

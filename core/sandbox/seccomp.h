@@ -26,7 +26,8 @@ enum seccomp_action {
 /* What the core still does after start because of an option, with the calls that takes. */
 enum seccomp_feature {
     SECCOMP_LOG_FILE = 1, /* --log file=: the file is opened again on SIGHUP */
-    SECCOMP_PID_FILE = 2  /* --pid: the file is written and removed */
+    SECCOMP_PID_FILE = 2, /* --pid: the file is written and removed */
+    SECCOMP_LOCK_AGAIN = 4 /* --migration: the storage lock is taken again, with pauses */
 };
 
 /* A call is allowed only if (argument & mask) == value. */
