@@ -70,7 +70,7 @@ static void free_file(struct echo_file *file)
 {
     LIST_REMOVE(file, entry);
     if (file->parked_read != NULL)
-        fuse_reply_err(file->parked_read, ENODEV);
+        fuse_reply_none(file->parked_read);
     if (file->waiter != NULL)
         fuse_pollhandle_destroy(file->waiter);
     free(file->message);
