@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "create.h"
+#include "result.h"
+
+/* Types that <linux/magic.h> does not have; from the kernel's fs/<name>/. */
+#define CIFS_TYPE 0xff534d42
+#define GFS2_TYPE 0x01161970
+#define LUSTRE_TYPE 0x0bd00bd0
+#define VBOXSF_TYPE 0x786f4256
+#define BEEGFS_TYPE 0x19830326
+
+bool directory_is_remote(uint64_t file_system_type)
+{
+    static const uint64_t remote[] = {
+        NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,   SMB2_SUPER_MAGIC, CIFS_TYPE,
+        AFS_SUPER_MAGIC, AFS_FS_MAGIC,      CODA_SUPER_MAGIC, CEPH_SUPER_MAGIC,
+        V9FS_MAGIC,      OCFS2_SUPER_MAGIC, NCP_SUPER_MAGIC,  FUSE_SUPER_MAGIC,
+        GFS2_TYPE,       LUSTRE_TYPE,       VBOXSF_TYPE,      BEEGFS_TYPE,
+    };
+
+    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++)
+        if ((uint32_t)file_system_type == (uint32_t)remote[i])
+            return true;
+    return false;
+}
+
+int directory_open_entry(const char *directory, const char *name, int flags)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+}
+
+static int sync_parent(const char *path, struct swtpm_plugin_error *error)
+{
+    char copy[PATH_MAX];
+
+    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
+        return result_fail(error, SWTPM_PLUGIN_INVALID, "the path '%.160s…' is too long", path);
+    const char *parent = dirname(copy);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot write the directory '%s' to disk", parent);
+    return 0;
+}
+
+static int make(const struct location *location, struct swtpm_plugin_error *error)
+{
+    /* Who may read the files may also find them. */
+    mode_t mode = location->mode | 0700 | (location->mode & 0044) >> 2;
+
+    if (mkdir(location->path, 0700) != 0) {
+        if (errno == EEXIST)
+            return 0;
+        return result_fail_status(error, errno, "cannot make the directory '%s'", location->path);
+    }
+    if (chmod(location->path, mode) != 0)
+        return result_fail_status(error, errno, "cannot set the mode of '%s'", location->path);
+    return sync_parent(location->path, error);
+}
+
+static int check(int fd, const char *path, struct swtpm_plugin_error *error)
+{
+    struct statfs file_system;
+
+    if (fstatfs(fd, &file_system) != 0)
+        return result_fail_status(error, errno, "cannot tell the file system of '%s'", path);
+    if (directory_is_remote((uint64_t)file_system.f_type))
+        return result_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
+                           "'%s' lies on a network or FUSE file system (type %#lx), where LMDB's "
+                           "shared memory does not work; use a local one, or dir://",
+                           path, (unsigned long)(uint32_t)file_system.f_type);
+    return 0;
+}
+
+static int prepare_files(int fd, const struct location *location, uint32_t flags,
+                         const char *directory, struct swtpm_plugin_error *error)
+{
+    int result = check(fd, directory, error);
+
+    if (result != 0 || (flags & SWTPM_STORAGE_READ_ONLY) != 0)
+        return result;
+    return create_files(fd, directory, location->mode, (flags & SWTPM_STORAGE_CREATE) != 0, error);
+}
+
+int directory_prepare(const struct location *location, uint32_t flags, char **directory,
+                      struct swtpm_plugin_error *error)
+{
+    if ((flags & SWTPM_STORAGE_CREATE) != 0 && (flags & SWTPM_STORAGE_READ_ONLY) == 0) {
+        int result = make(location, error);
+        if (result != 0)
+            return result;
+    }
+    int fd = open(location->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return result_fail_status(error, errno, "cannot open the LMDB environment '%s'",
+                                  location->path);
+    int result;
+    char *absolute = realpath(location->path, NULL);
+    if (absolute == NULL)
+        result = result_fail_status(error, errno, "cannot resolve '%s'", location->path);
+    else
+        result = prepare_files(fd, location, flags, absolute, error);
+    close(fd);
+    if (result == 0) {
+        *directory = absolute;
+        absolute = NULL; /* given away */
+    }
+    free(absolute);
+    return result;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef STORAGE_LMDB_DIRECTORY_H
+#define STORAGE_LMDB_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "location.h"
+
+/*
+ * The directory of an environment and what lies in it:
+ *
+ *   data.mdb    LMDB's file: all values of all TPMs
+ *   lock.mdb    LMDB's table of readers and its two mutexes, mapped by every user
+ *   swtpm.lock  one slot of 8 bytes for each TPM (tpm_lock.h); slot 0 orders the making of files
+ *
+ * Files are made complete and durable under the name NAME.new and only then get their own, so a
+ * crash leaves nothing that is half made.
+ */
+
+#define DIRECTORY_DATA_FILE "data.mdb"
+#define DIRECTORY_LIBRARY_LOCK_FILE "lock.mdb"
+#define DIRECTORY_TPM_LOCK_FILE "swtpm.lock"
+
+/* Readers that can be in a call at the same time; each takes 64 bytes of lock.mdb. */
+#define DIRECTORY_READERS 4096
+
+/*
+ * Makes the environment at location->path ready for being opened, as `flags` (enum
+ * swtpm_storage_open_flag) allow, and sets *directory to its absolute path, which the caller frees.
+ * Refuses file systems on which maps of several processes do not agree.  0 or a result.
+ */
+int directory_prepare(const struct location *location, uint32_t flags, char **directory,
+                      struct swtpm_plugin_error *error);
+
+/* Whether a file system of this statfs(2) f_type is served by another machine or by FUSE, so that
+ * shared maps and locks cannot be relied on. */
+bool directory_is_remote(uint64_t file_system_type);
+
+/* Opens an entry of `directory`: close-on-exec, no link followed, never waiting for a FIFO.  A
+ * descriptor, or -1 with errno. */
+int directory_open_entry(const char *directory, const char *name, int flags);
+
+#endif

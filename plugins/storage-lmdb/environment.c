@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "directory.h"
+#include "record.h"
+#include "result.h"
+#include "verify.h"
+
+/* A map costs address space only, so it starts with room for a few hundred TPMs. */
+#define MAP_SIZE_START ((size_t)16 << 20)
+
+struct file_identity {
+    dev_t device;
+    ino_t inode;
+};
+
+struct environment {
+    struct environment *next;
+    unsigned users; /* guarded by registry_guard */
+    pid_t owner;    /* a forked child must not use what its parent opened */
+    struct file_identity data_identity;
+    char *directory;
+    size_t map_limit;
+    bool read_only;
+    /* Transactions hold it shared; who moves the map or opens anew holds it alone. */
+    pthread_rwlock_t gate;
+    MDB_env *library; /* NULL after a failure; the next transaction opens it again */
+    MDB_dbi records;
+    bool lockless; /* opened without lock.mdb: nobody else had it open */
+    /* The files in use, to notice that somebody removed them; O_PATH for lock.mdb, since closing a
+     * real descriptor would drop LMDB's locks on it. */
+    int data_fd;
+    int library_lock_fd;
+};
+
+static pthread_mutex_t registry_guard = PTHREAD_MUTEX_INITIALIZER;
+static struct environment *registry;
+
+const char *environment_directory(const struct environment *environment)
+{
+    return environment->directory;
+}
+
+static void library_close(struct environment *environment)
+{
+    if (environment->library != NULL)
+        mdb_env_close(environment->library);
+    if (environment->data_fd >= 0)
+        close(environment->data_fd);
+    if (environment->library_lock_fd >= 0)
+        close(environment->library_lock_fd);
+    environment->library = NULL;
+    environment->data_fd = -1;
+    environment->library_lock_fd = -1;
+}
+
+/* Every user of an environment holds a read lock on the first byte of lock.mdb. */
+static bool somebody_uses(const char *directory)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    int fd = directory_open_entry(directory, DIRECTORY_LIBRARY_LOCK_FILE, O_RDONLY);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    bool used = fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+    close(fd);
+    return used;
+}
+
+static size_t map_size_for(size_t used, size_t limit)
+{
+    size_t size = MAP_SIZE_START < limit ? MAP_SIZE_START : limit;
+
+    while (size < used && size <= SIZE_MAX / 4)
+        size *= 2;
+    return size > limit && used <= limit ? limit : size;
+}
+
+static bool is_file(int fd, const struct file_identity *identity)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_dev == identity->device &&
+           status.st_ino == identity->inode;
+}
+
+static unsigned open_flags(const struct environment *environment)
+{
+    unsigned flags = MDB_NORDAHEAD | MDB_NOTLS;
+
+    if (environment->read_only)
+        flags |= MDB_RDONLY;
+    if (environment->lockless)
+        flags |= MDB_NOLOCK;
+    return flags;
+}
+
+static int open_checked(struct environment *environment, size_t used)
+{
+    MDB_env *library = environment->library;
+    int fd;
+    int status = mdb_env_set_maxreaders(library, DIRECTORY_READERS);
+
+    if (status == 0)
+        status = mdb_env_set_mapsize(library, map_size_for(used, environment->map_limit));
+    if (status == 0)
+        status = mdb_env_open(library, environment->directory, open_flags(environment), 0600);
+    if (status == 0)
+        status = mdb_env_get_fd(library, &fd);
+    if (status != 0)
+        return status;
+    /* LMDB opens by name, without O_CLOEXEC and following links. */
+    if (!is_file(fd, &environment->data_identity))
+        return SWTPM_PLUGIN_FENCED;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : errno;
+}
+
+/* A reader takes its transaction number and then its copy of the meta page, which two commits in
+ * between would have written over.  Unless it is still the newest one, begin again. */
+static int begin_snapshot(MDB_env *library, MDB_txn **transaction)
+{
+    enum { TRIES = 100 };
+
+    for (int i = 0; i < TRIES; i++) {
+        MDB_envinfo info;
+        int status = mdb_txn_begin(library, NULL, MDB_RDONLY, transaction);
+        if (status == 0)
+            status = mdb_env_info(library, &info);
+        if (status != 0 || info.me_last_txnid == mdb_txn_id(*transaction))
+            return status;
+        mdb_txn_abort(*transaction);
+    }
+    return MDB_READERS_FULL; /* a writer died with its commit half announced, most likely */
+}
+
+/* A read transaction.  Where the table of readers cannot be used, because it is full or because a
+ * process of another pid namespace stands in it with this one's number, the writer's mutex gives a
+ * snapshot just as well. */
+static int begin_read(const struct environment *environment, MDB_txn **transaction)
+{
+    int status = begin_snapshot(environment->library, transaction);
+
+    if ((status == MDB_READERS_FULL || status == EAGAIN || status == EACCES) &&
+        !environment->read_only)
+        status = mdb_txn_begin(environment->library, NULL, 0, transaction);
+    return status;
+}
+
+static int check_snapshot(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    MDB_txn *transaction;
+    int status = begin_read(environment, &transaction);
+
+    if (status != 0)
+        return result_fail_status(error, status, "cannot read '%s'", environment->directory);
+    /* A writer's number is that of the transaction to come. */
+    MDB_envinfo info;
+    mdb_env_info(environment->library, &info);
+    size_t number = mdb_txn_id(transaction);
+    if (number > info.me_last_txnid)
+        number = info.me_last_txnid;
+    int result = verify_snapshot(environment->data_fd, environment->directory, number, error);
+    if (result == 0)
+        status = mdb_dbi_open(transaction, NULL, 0, &environment->records);
+    if (result == 0 && status == 0)
+        status = record_format_check(transaction, environment->records);
+    mdb_txn_abort(transaction);
+    if (status == MDB_INCOMPATIBLE)
+        return result_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
+                           "the LMDB environment in '%s' is not one that this plugin made",
+                           environment->directory);
+    if (result == 0 && status != 0)
+        result = result_fail_status(error, status, "cannot read '%s'", environment->directory);
+    return result;
+}
+
+static int check_snapshot_retrying(struct environment *environment,
+                                   struct swtpm_plugin_error *error)
+{
+    enum { TRIES = 100 };
+    int result = SWTPM_PLUGIN_BUSY;
+
+    for (int i = 0; i < TRIES && result == SWTPM_PLUGIN_BUSY; i++) {
+        result_fail(error, result, "'%s' changes too fast to be checked; try again",
+                    environment->directory);
+        result = check_snapshot(environment, error);
+    }
+    return result;
+}
+
+/* A table of readers that others have cut off would be a SIGBUS as well. */
+static int open_lock_file(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    enum { SIZE_MIN = 8192 };
+    struct stat status;
+
+    environment->library_lock_fd =
+        directory_open_entry(environment->directory, DIRECTORY_LIBRARY_LOCK_FILE, O_PATH);
+    if (environment->library_lock_fd < 0 || fstat(environment->library_lock_fd, &status) != 0)
+        return result_fail_status(error, errno, "cannot open '%s/%s'", environment->directory,
+                                  DIRECTORY_LIBRARY_LOCK_FILE);
+    if (!S_ISREG(status.st_mode) || status.st_size < SIZE_MIN)
+        return result_fail(error, SWTPM_PLUGIN_CORRUPT,
+                           "'%s/%s' is no lock file of LMDB; stop every user of the environment "
+                           "and remove it",
+                           environment->directory, DIRECTORY_LIBRARY_LOCK_FILE);
+    return 0;
+}
+
+static int open_data_file(struct environment *environment, size_t *used,
+                          struct swtpm_plugin_error *error)
+{
+    struct stat status;
+
+    environment->data_fd =
+        directory_open_entry(environment->directory, DIRECTORY_DATA_FILE, O_RDONLY);
+    if (environment->data_fd < 0 || fstat(environment->data_fd, &status) != 0)
+        return result_fail_status(error, errno, "cannot open '%s/%s'", environment->directory,
+                                  DIRECTORY_DATA_FILE);
+    if (!S_ISREG(status.st_mode))
+        return result_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file",
+                           environment->directory, DIRECTORY_DATA_FILE);
+    if (environment->data_identity.inode == 0)
+        environment->data_identity = (struct file_identity){status.st_dev, status.st_ino};
+    return verify_head(environment->data_fd, environment->directory, used, error);
+}
+
+static int library_open_steps(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    size_t used;
+    int result = open_data_file(environment, &used, error);
+
+    environment->lockless = environment->read_only && !somebody_uses(environment->directory);
+    if (result == 0 && !environment->lockless)
+        result = open_lock_file(environment, error);
+    if (result != 0)
+        return result;
+    int status = mdb_env_create(&environment->library);
+    if (status == 0)
+        status = open_checked(environment, used);
+    if (status == SWTPM_PLUGIN_FENCED)
+        return result_fail(error, status, "'%s/%s' was replaced", environment->directory,
+                           DIRECTORY_DATA_FILE);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot open the LMDB environment '%s'",
+                                  environment->directory);
+    if (!environment->lockless)
+        mdb_reader_check(environment->library, NULL);
+    return check_snapshot_retrying(environment, error);
+}
+
+static int library_open(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    int result = library_open_steps(environment, error);
+
+    if (result == 0)
+        return 0;
+    library_close(environment);
+    /* Whoever came in the middle of a lockless check made it meaningless. */
+    if (environment->lockless && somebody_uses(environment->directory)) {
+        result = library_open_steps(environment, error);
+        if (result != 0)
+            library_close(environment);
+    }
+    return result;
+}
+
+/* Opens anew what a failure, or the need to write, has made useless. */
+static int library_reopen(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    pthread_rwlock_wrlock(&environment->gate);
+    library_close(environment);
+    int result = library_open(environment, error);
+    pthread_rwlock_unlock(&environment->gate);
+    return result;
+}
+
+static int make_writable(struct environment *environment, size_t map_limit,
+                         struct swtpm_plugin_error *error)
+{
+    pthread_rwlock_wrlock(&environment->gate);
+    environment->read_only = false;
+    environment->map_limit = map_limit;
+    pthread_rwlock_unlock(&environment->gate);
+    int result = library_reopen(environment, error);
+    if (result != 0)
+        environment->read_only = true;
+    return result;
+}
+
+/* Maps all that is in use, which others may have enlarged; with `grow`, more than so far. */
+static int resize(struct environment *environment, bool grow)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int status = 0;
+
+    pthread_rwlock_wrlock(&environment->gate);
+    if (environment->library == NULL)
+        goto out;
+    mdb_env_info(environment->library, &info);
+    mdb_env_stat(environment->library, &stat);
+    size_t wanted = (info.me_last_pgno + 1) * stat.ms_psize;
+    if (grow && info.me_mapsize >= environment->map_limit)
+        status = MDB_MAP_FULL;
+    if (grow && info.me_mapsize >= wanted)
+        wanted = info.me_mapsize + 1;
+    if (status == 0)
+        status =
+            mdb_env_set_mapsize(environment->library, map_size_for(wanted, environment->map_limit));
+    /* The old map is gone then, and LMDB would use it all the same. */
+    if (status != 0 && status != MDB_MAP_FULL)
+        library_close(environment);
+out:
+    pthread_rwlock_unlock(&environment->gate);
+    return status;
+}
+
+static bool is_removed(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) != 0 || status.st_nlink == 0;
+}
+
+struct work {
+    environment_body body;
+    void *context;
+    bool durable;
+};
+
+static int read_once(struct environment *environment, const struct work *work)
+{
+    MDB_txn *transaction;
+    int status = begin_read(environment, &transaction);
+
+    if (status != 0)
+        return status;
+    status = work->body(transaction, environment->records, work->context);
+    mdb_txn_abort(transaction);
+    /* Without the table of readers a writer who came meanwhile knew nothing of this one. */
+    if (environment->lockless && somebody_uses(environment->directory))
+        return MDB_PANIC;
+    return status;
+}
+
+static int write_once(struct environment *environment, const struct work *work)
+{
+    MDB_txn *transaction;
+
+    if (is_removed(environment->data_fd) || is_removed(environment->library_lock_fd))
+        return SWTPM_PLUGIN_FENCED;
+    /* What a killed reader leaves behind would keep old pages from being used again. */
+    mdb_reader_check(environment->library, NULL);
+    int status = mdb_txn_begin(environment->library, NULL, 0, &transaction);
+    if (status != 0)
+        return status;
+    /* A flag of the environment, not of the transaction; the writer's mutex guards it. */
+    mdb_env_set_flags(environment->library, MDB_NOMETASYNC, !work->durable);
+    status = work->body(transaction, environment->records, work->context);
+    if (status == 0)
+        return mdb_txn_commit(transaction);
+    mdb_txn_abort(transaction);
+    return status;
+}
+
+typedef int (*attempt)(struct environment *environment, const struct work *work);
+
+static int run_once(struct environment *environment, attempt try_it, const struct work *work)
+{
+    pthread_rwlock_rdlock(&environment->gate);
+    int status = environment->library == NULL ? MDB_PANIC : try_it(environment, work);
+    pthread_rwlock_unlock(&environment->gate);
+    return status;
+}
+
+/* Whether what made an attempt fail was put right, so that it may be repeated. */
+static bool put_right(struct environment *environment, int *status,
+                      struct swtpm_plugin_error *error)
+{
+    switch (*status) {
+    case MDB_MAP_RESIZED:
+        *status = resize(environment, false);
+        break;
+    case MDB_MAP_FULL:
+        *status = resize(environment, true);
+        break;
+    case MDB_PANIC:
+        *status = library_reopen(environment, error);
+        break;
+    default:
+        return false;
+    }
+    return *status == 0;
+}
+
+static int report(const struct environment *environment, int status, const char *what,
+                  struct swtpm_plugin_error *error)
+{
+    const char *directory = environment->directory;
+
+    if (status == MDB_MAP_FULL)
+        return result_fail(error, SWTPM_PLUGIN_NO_SPACE,
+                           "cannot %s: the LMDB environment '%s' has reached its limit of %zu "
+                           "bytes; raise mapsize=",
+                           what, directory, environment->map_limit);
+    if (status == SWTPM_PLUGIN_FENCED)
+        return result_fail(error, status,
+                           "cannot %s: a file of the LMDB environment '%s' was removed while it "
+                           "was in use",
+                           what, directory);
+    if (status == SWTPM_PLUGIN_TOO_SMALL)
+        return result_fail(error, status, "cannot %s: the buffer is smaller than the value", what);
+    return result_fail_status(error, status, "cannot %s in the LMDB environment '%s'", what,
+                              directory);
+}
+
+static int run(struct environment *environment, attempt try_it, const struct work *work,
+               const char *what, struct swtpm_plugin_error *error)
+{
+    enum { TRIES = 50 }; /* each doubles the map, so there are never so many */
+    int status = MDB_PANIC;
+
+    for (int i = 0; i < TRIES; i++) {
+        int before = status = run_once(environment, try_it, work);
+        if (put_right(environment, &status, error))
+            continue;
+        /* The message is that of the opening. */
+        if (before == MDB_PANIC)
+            return result_of_status(status);
+        break;
+    }
+    return status == 0 ? 0 : report(environment, status, what, error);
+}
+
+int environment_read(struct environment *environment, environment_body body, void *context,
+                     const char *what, struct swtpm_plugin_error *error)
+{
+    const struct work work = {.body = body, .context = context};
+    return run(environment, read_once, &work, what, error);
+}
+
+int environment_write(struct environment *environment, bool durable, environment_body body,
+                      void *context, const char *what, struct swtpm_plugin_error *error)
+{
+    const struct work work = {.body = body, .context = context, .durable = durable};
+    return run(environment, write_once, &work, what, error);
+}
+
+static void destroy(struct environment *environment)
+{
+    library_close(environment);
+    pthread_rwlock_destroy(&environment->gate);
+    free(environment->directory);
+    free(environment);
+}
+
+/* Takes `directory`. */
+static int create(char *directory, size_t map_limit, bool read_only, struct environment **created,
+                  struct swtpm_plugin_error *error)
+{
+    struct environment *environment = malloc(sizeof *environment);
+
+    if (environment == NULL) {
+        free(directory);
+        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for an environment");
+    }
+    *environment = (struct environment){
+        .owner = getpid(),
+        .directory = directory,
+        .map_limit = map_limit,
+        .read_only = read_only,
+        .data_fd = -1,
+        .library_lock_fd = -1,
+    };
+    pthread_rwlock_init(&environment->gate, NULL);
+    int result = library_open(environment, error);
+    if (result != 0)
+        destroy(environment);
+    else
+        *created = environment;
+    return result;
+}
+
+static bool is_same_environment(const struct environment *environment, const char *directory)
+{
+    return environment->owner == getpid() && strcmp(environment->directory, directory) == 0;
+}
+
+/* Takes `directory`; the registry is guarded. */
+static int find_or_create(char *directory, size_t map_limit, bool read_only,
+                          struct environment **environment, struct swtpm_plugin_error *error)
+{
+    struct environment *found = registry;
+
+    while (found != NULL && !is_same_environment(found, directory))
+        found = found->next;
+    if (found == NULL) {
+        int result = create(directory, map_limit, read_only, &found, error);
+        if (result != 0)
+            return result;
+        found->next = registry;
+        registry = found;
+    } else {
+        free(directory);
+        if (found->read_only && !read_only) {
+            int result = make_writable(found, map_limit, error);
+            if (result != 0)
+                return result;
+        }
+    }
+    found->users++;
+    *environment = found;
+    return 0;
+}
+
+int environment_acquire(const struct location *location, uint32_t flags,
+                        struct environment **environment, struct swtpm_plugin_error *error)
+{
+    char *directory;
+    int result = directory_prepare(location, flags, &directory, error);
+
+    if (result != 0)
+        return result;
+    pthread_mutex_lock(&registry_guard);
+    result = find_or_create(directory, location->map_size, (flags & SWTPM_STORAGE_READ_ONLY) != 0,
+                            environment, error);
+    pthread_mutex_unlock(&registry_guard);
+    return result;
+}
+
+void environment_release(struct environment *environment)
+{
+    pthread_mutex_lock(&registry_guard);
+    if (--environment->users == 0) {
+        struct environment **link = &registry;
+        while (*link != environment)
+            link = &(*link)->next;
+        *link = environment->next;
+        destroy(environment);
+    }
+    pthread_mutex_unlock(&registry_guard);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "environment.h"
+#include "location.h"
+#include "record.h"
+#include "result.h"
+#include "swtpm_plugin.h"
+#include "tpm_lock.h"
+
+/* The storage plugin `lmdb`: the ops of one TPM in an environment that many share. */
+
+struct swtpm_storage {
+    struct environment *environment;
+    char *tpm;
+    uint64_t number;
+    bool read_only;
+    struct tpm_lock lock; /* not for a read-only handle */
+};
+
+/* ------------------------------------------------------------------------------- open, close */
+
+struct tpm_search {
+    const char *tpm;
+    uint64_t number;
+};
+
+static int find_tpm(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    struct tpm_search *search = context;
+    return record_tpm_find(transaction, records, search->tpm, &search->number);
+}
+
+static int add_tpm(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    struct tpm_search *search = context;
+    return record_tpm_add(transaction, records, search->tpm, &search->number);
+}
+
+static int resolve_tpm(struct swtpm_storage *storage, const char *tpm, uint32_t flags,
+                       struct swtpm_plugin_error *error)
+{
+    struct tpm_search search = {.tpm = tpm};
+    int result = environment_read(storage->environment, find_tpm, &search, "find a TPM", error);
+
+    if (result == SWTPM_PLUGIN_NOT_FOUND && (flags & SWTPM_STORAGE_CREATE) != 0 &&
+        !storage->read_only)
+        result =
+            environment_write(storage->environment, true, add_tpm, &search, "add a TPM", error);
+    else if (result == SWTPM_PLUGIN_NOT_FOUND)
+        result_fail(error, result, "there is no TPM '%s' in the LMDB environment '%s'", tpm,
+                    environment_directory(storage->environment));
+    storage->number = search.number;
+    return result;
+}
+
+/* Later calls open files of the directory only where a failure made LMDB useless. */
+static int announce(const struct swtpm_storage *storage,
+                    const struct swtpm_storage_parameters *parameters)
+{
+    uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0 : (uint32_t)SWTPM_PATH_WRITE);
+
+    if (parameters->announce_path == NULL)
+        return 0;
+    return parameters->announce_path(parameters->context,
+                                     environment_directory(storage->environment), access);
+}
+
+static int open_in_environment(struct swtpm_storage *storage, const struct location *location,
+                               const struct swtpm_storage_parameters *parameters,
+                               struct swtpm_plugin_error *error)
+{
+    int result = announce(storage, parameters);
+
+    if (result != 0)
+        return result_fail(error, result, "the host refuses access to '%s'",
+                           environment_directory(storage->environment));
+    result = resolve_tpm(storage, location->tpm, parameters->flags, error);
+    if (result != 0)
+        return result;
+    storage->tpm = strdup(location->tpm);
+    if (storage->tpm == NULL)
+        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
+    if (storage->read_only)
+        return 0;
+    return tpm_lock_open(&storage->lock, environment_directory(storage->environment),
+                         storage->number, error);
+}
+
+static int open_location(const struct location *location,
+                         const struct swtpm_storage_parameters *parameters,
+                         struct swtpm_storage **storage, struct swtpm_plugin_error *error)
+{
+    struct swtpm_storage *opened = calloc(1, sizeof *opened);
+
+    if (opened == NULL)
+        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
+    opened->read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0;
+    int result = environment_acquire(location, parameters->flags, &opened->environment, error);
+    if (result != 0)
+        goto out;
+    result = open_in_environment(opened, location, parameters, error);
+    if (result != 0)
+        goto out;
+    *storage = opened;
+    opened = NULL; /* given away */
+out:
+    if (opened != NULL) {
+        if (opened->environment != NULL)
+            environment_release(opened->environment);
+        free(opened->tpm);
+        free(opened);
+    }
+    return result;
+}
+
+static int lmdb_open(struct swtpm_storage **storage,
+                     const struct swtpm_storage_parameters *parameters,
+                     struct swtpm_plugin_error *error)
+{
+    struct location location;
+    int result = location_parse(parameters->location, parameters->mode & 0777, &location, error);
+
+    if (result != 0)
+        return result;
+    result = open_location(&location, parameters, storage, error);
+    location_free(&location);
+    return result;
+}
+
+static void lmdb_close(struct swtpm_storage *storage)
+{
+    if (!storage->read_only)
+        tpm_lock_close(&storage->lock);
+    environment_release(storage->environment);
+    free(storage->tpm);
+    free(storage);
+}
+
+/* ------------------------------------------------------------------------------- lock, unlock */
+
+static int lmdb_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    if (storage->read_only)
+        return result_fail(error, SWTPM_PLUGIN_DENIED,
+                           "cannot lock TPM '%s': it was opened for reading only", storage->tpm);
+    return tpm_lock_take(&storage->lock, storage->tpm, error);
+}
+
+static int lmdb_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    return storage->read_only ? 0 : tpm_lock_give_back(&storage->lock, error);
+}
+
+/* -------------------------------------------------------------------------------------- values */
+
+static int check_name(const char *name, struct swtpm_plugin_error *error)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+
+    if (length > 0 && length <= SWTPM_STORAGE_NAME_MAX && name[length] == '\0' && name[0] != '.' &&
+        name[0] != '-')
+        return 0;
+    return result_fail(error, SWTPM_PLUGIN_INVALID,
+                       "'%.80s' does not name a value: 1 to %d of a-z, 0-9, . and - make a name, "
+                       "the first of them a letter or digit",
+                       name, SWTPM_STORAGE_NAME_MAX);
+}
+
+/* Replaces LMDB's words by what they mean here. */
+static int explain(const struct swtpm_storage *storage, const char *name, int result,
+                   struct swtpm_plugin_error *error)
+{
+    if (result == SWTPM_PLUGIN_NOT_FOUND)
+        return result_fail(error, result, "TPM '%s' has no value '%s' in '%s'", storage->tpm, name,
+                           environment_directory(storage->environment));
+    if (result == SWTPM_PLUGIN_CORRUPT)
+        return result_fail(error, result,
+                           "the value '%s' of TPM '%s' in '%s' is damaged; restore it from a "
+                           "backup",
+                           name, storage->tpm, environment_directory(storage->environment));
+    return result;
+}
+
+static int check_writable(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    if (storage->read_only)
+        return result_fail(error, SWTPM_PLUGIN_DENIED,
+                           "TPM '%s' in '%s' was opened for reading only", storage->tpm,
+                           environment_directory(storage->environment));
+    if (!tpm_lock_is_void(&storage->lock))
+        return 0;
+    return result_fail(error, SWTPM_PLUGIN_FENCED,
+                       "the lock file in '%s' was removed while TPM '%s' held its lock",
+                       environment_directory(storage->environment), storage->tpm);
+}
+
+struct value_call {
+    const struct swtpm_storage *storage;
+    const char *name;
+    struct swtpm_buffer buffer;
+    size_t *size;
+    struct swtpm_bytes value;
+};
+
+static int get_value(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    const struct value_call *call = context;
+    return record_value_get(transaction, records, call->storage->number, call->name, call->buffer,
+                            call->size);
+}
+
+static int put_value(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    const struct value_call *call = context;
+    return record_value_put(transaction, records, call->storage->number, call->name, call->value);
+}
+
+static int delete_value(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    const struct value_call *call = context;
+    return record_value_delete(transaction, records, call->storage->number, call->name);
+}
+
+static int lmdb_get(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
+                    size_t *size, struct swtpm_plugin_error *error)
+{
+    struct value_call call = {.storage = storage, .name = name, .buffer = buffer, .size = size};
+    int result = check_name(name, error);
+
+    if (result == 0)
+        result = environment_read(storage->environment, get_value, &call, "read a value", error);
+    return explain(storage, name, result, error);
+}
+
+static int change_value(struct swtpm_storage *storage, struct value_call *call, uint32_t flags,
+                        environment_body body, const char *what, struct swtpm_plugin_error *error)
+{
+    int result = check_name(call->name, error);
+
+    if (result == 0)
+        result = check_writable(storage, error);
+    if (result == 0)
+        result = environment_write(storage->environment, (flags & SWTPM_STORAGE_DURABLE) != 0, body,
+                                   call, what, error);
+    return explain(storage, call->name, result, error);
+}
+
+static int lmdb_put(struct swtpm_storage *storage, const char *name, struct swtpm_bytes value,
+                    uint32_t flags, struct swtpm_plugin_error *error)
+{
+    struct value_call call = {.storage = storage, .name = name, .value = value};
+
+    if (value.size > SWTPM_STORAGE_VALUE_MAX)
+        return result_fail(error, SWTPM_PLUGIN_INVALID,
+                           "the value '%.80s' has %zu bytes, and %lu are the most", name,
+                           value.size, (unsigned long)SWTPM_STORAGE_VALUE_MAX);
+    return change_value(storage, &call, flags, put_value, "write a value", error);
+}
+
+static int lmdb_del(struct swtpm_storage *storage, const char *name, uint32_t flags,
+                    struct swtpm_plugin_error *error)
+{
+    struct value_call call = {.storage = storage, .name = name};
+    return change_value(storage, &call, flags, delete_value, "remove a value", error);
+}
+
+/* ---------------------------------------------------------------------------------------- list */
+
+struct listed {
+    char name[SWTPM_STORAGE_NAME_MAX + 1];
+    uint64_t size;
+};
+
+struct listing {
+    uint64_t number;
+    struct listed *values;
+    size_t count;
+    size_t room;
+};
+
+static int remember_value(void *context, const char *name, uint64_t size)
+{
+    struct listing *listing = context;
+
+    if (listing->count == listing->room) {
+        size_t room = listing->room * 2 + 8;
+        struct listed *values = realloc(listing->values, room * sizeof *values);
+        if (values == NULL)
+            return SWTPM_PLUGIN_NO_MEMORY;
+        listing->values = values;
+        listing->room = room;
+    }
+    struct listed *value = &listing->values[listing->count++];
+    strcpy(value->name, name);
+    value->size = size;
+    return 0;
+}
+
+static int list_values(MDB_txn *transaction, MDB_dbi records, void *context)
+{
+    struct listing *listing = context;
+
+    listing->count = 0;
+    return record_value_list(transaction, records, listing->number, remember_value, listing);
+}
+
+/* The visitor runs when the transaction has ended: it may use other handles, and take its time. */
+static int lmdb_list(struct swtpm_storage *storage, swtpm_storage_visitor visit, void *context,
+                     struct swtpm_plugin_error *error)
+{
+    struct listing listing = {.number = storage->number};
+    int result =
+        environment_read(storage->environment, list_values, &listing, "list values", error);
+
+    for (size_t i = 0; i < listing.count && result == 0; i++)
+        result = visit(context, listing.values[i].name, listing.values[i].size);
+    free(listing.values);
+    return result;
+}
+
+/* ---------------------------------------------------------------------------------- descriptor */
+
+static const struct swtpm_storage_ops ops = {
+    .capabilities = SWTPM_STORAGE_CAN_BE_DURABLE | SWTPM_STORAGE_CAN_LOCK,
+    .open = lmdb_open,
+    .close = lmdb_close,
+    .lock = lmdb_lock,
+    .unlock = lmdb_unlock,
+    .get = lmdb_get,
+    .put = lmdb_put,
+    .del = lmdb_del,
+    .list = lmdb_list,
+};
+
+/* fcntl for the locks, fdatasync for commits; the rest to open the environment anew. */
+static const char *const system_calls[] = {"fcntl", "fdatasync", "openat", NULL};
+
+const struct swtpm_plugin swtpm_plugin = {
+    .magic = SWTPM_PLUGIN_MAGIC,
+    .abi = SWTPM_PLUGIN_ABI,
+    .kind = SWTPM_PLUGIN_STORAGE,
+    .ops_size = sizeof ops,
+    .name = "lmdb",
+    .version = SWTPM_VERSION,
+    .summary = "Many TPMs in one LMDB environment",
+    .system_calls = system_calls,
+    .ops = {.storage = &ops},
+};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "record.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "location.h"
+
+enum { NUMBER_SIZE = 8, VALUE_KEY_HEAD = 1 + NUMBER_SIZE, CHECKSUM_SIZE = 8 };
+
+struct format {
+    char magic[8];
+    uint64_t next_number; /* big-endian */
+};
+
+static const char format_magic[8] = {'s', 'w', 't', 'p', 'm', 'd', 'b', '1'};
+
+struct key {
+    size_t size;
+    char bytes[VALUE_KEY_HEAD + LOCATION_TPM_NAME_MAX];
+};
+
+static MDB_val value_of(const void *data, size_t size)
+{
+    /* LMDB's structure has no const; what it is given here it only reads. */
+    return (MDB_val){.mv_size = size, .mv_data = (void *)(uintptr_t)data};
+}
+
+static struct key tpm_key(const char *tpm)
+{
+    struct key key = {.size = 1 + strlen(tpm), .bytes = {'T'}};
+    memcpy(key.bytes + 1, tpm, key.size - 1);
+    return key;
+}
+
+static struct key value_key(uint64_t number, const char *name)
+{
+    struct key key = {.size = VALUE_KEY_HEAD + strlen(name), .bytes = {'V'}};
+    number = htobe64(number);
+    memcpy(key.bytes + 1, &number, NUMBER_SIZE);
+    memcpy(key.bytes + VALUE_KEY_HEAD, name, key.size - VALUE_KEY_HEAD);
+    return key;
+}
+
+/* FNV-1a, 64 bits (draft-eastlake-fnv): against accidents; forgery is what encryption is for. */
+static uint64_t fnv_1a(uint64_t hash, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t checksum(const struct key *key, const void *data, size_t size)
+{
+    uint64_t hash = fnv_1a(UINT64_C(0xcbf29ce484222325), key->bytes, key->size);
+    return htobe64(fnv_1a(hash, data, size));
+}
+
+static int format_read(MDB_txn *transaction, MDB_dbi records, struct format *format)
+{
+    MDB_val key = value_of("F", 1);
+    MDB_val data;
+    int status = mdb_get(transaction, records, &key, &data);
+
+    if (status == MDB_NOTFOUND)
+        return MDB_INCOMPATIBLE;
+    if (status != 0)
+        return status;
+    if (data.mv_size != sizeof *format)
+        return MDB_INCOMPATIBLE;
+    memcpy(format, data.mv_data, sizeof *format);
+    return memcmp(format->magic, format_magic, sizeof format_magic) == 0 ? 0 : MDB_INCOMPATIBLE;
+}
+
+static int format_put(MDB_txn *transaction, MDB_dbi records, uint64_t next_number)
+{
+    struct format format = {.next_number = htobe64(next_number)};
+    MDB_val key = value_of("F", 1);
+    MDB_val data = value_of(&format, sizeof format);
+
+    memcpy(format.magic, format_magic, sizeof format.magic);
+    return mdb_put(transaction, records, &key, &data, 0);
+}
+
+int record_format_write(MDB_txn *transaction, MDB_dbi records)
+{
+    return format_put(transaction, records, 1);
+}
+
+int record_format_check(MDB_txn *transaction, MDB_dbi records)
+{
+    struct format format;
+    return format_read(transaction, records, &format);
+}
+
+int record_tpm_find(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint64_t *number)
+{
+    struct key bytes = tpm_key(tpm);
+    MDB_val key = value_of(bytes.bytes, bytes.size);
+    MDB_val data;
+    uint64_t found;
+    int status = mdb_get(transaction, records, &key, &data);
+
+    if (status != 0)
+        return status;
+    if (data.mv_size != sizeof found)
+        return MDB_CORRUPTED;
+    memcpy(&found, data.mv_data, sizeof found);
+    found = be64toh(found);
+    /* The number is an offset into the lock file, too. */
+    if (found == 0 || found > INT64_MAX / 16)
+        return MDB_CORRUPTED;
+    *number = found;
+    return 0;
+}
+
+int record_tpm_add(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint64_t *number)
+{
+    struct format format;
+    int status = record_tpm_find(transaction, records, tpm, number);
+
+    if (status != MDB_NOTFOUND)
+        return status;
+    status = format_read(transaction, records, &format);
+    if (status != 0)
+        return status;
+    struct key bytes = tpm_key(tpm);
+    MDB_val key = value_of(bytes.bytes, bytes.size);
+    MDB_val data = value_of(&format.next_number, sizeof format.next_number);
+    status = mdb_put(transaction, records, &key, &data, MDB_NOOVERWRITE);
+    if (status != 0)
+        return status;
+    *number = be64toh(format.next_number);
+    return format_put(transaction, records, *number + 1);
+}
+
+int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
+                     struct swtpm_buffer buffer, size_t *size)
+{
+    struct key bytes = value_key(number, name);
+    MDB_val key = value_of(bytes.bytes, bytes.size);
+    MDB_val data;
+    int status = mdb_get(transaction, records, &key, &data);
+
+    if (status != 0)
+        return status;
+    if (data.mv_size < CHECKSUM_SIZE || data.mv_size - CHECKSUM_SIZE > SWTPM_STORAGE_VALUE_MAX)
+        return MDB_CORRUPTED;
+    const char *value = (const char *)data.mv_data + CHECKSUM_SIZE;
+    size_t value_size = data.mv_size - CHECKSUM_SIZE;
+    if (buffer.size > 0) {
+        uint64_t expected = checksum(&bytes, value, value_size);
+        if (value_size > buffer.size)
+            return SWTPM_PLUGIN_TOO_SMALL;
+        if (memcmp(data.mv_data, &expected, CHECKSUM_SIZE) != 0)
+            return MDB_CORRUPTED;
+        memcpy(buffer.data, value, value_size);
+    }
+    *size = value_size;
+    return 0;
+}
+
+int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
+                     struct swtpm_bytes value)
+{
+    struct key bytes = value_key(number, name);
+    MDB_val key = value_of(bytes.bytes, bytes.size);
+    MDB_val data = {.mv_size = CHECKSUM_SIZE + value.size};
+    int status = mdb_put(transaction, records, &key, &data, MDB_RESERVE);
+
+    if (status != 0)
+        return status;
+    uint64_t sum = checksum(&bytes, value.data, value.size);
+    memcpy(data.mv_data, &sum, CHECKSUM_SIZE);
+    if (value.size > 0)
+        memcpy((char *)data.mv_data + CHECKSUM_SIZE, value.data, value.size);
+    return 0;
+}
+
+int record_value_delete(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name)
+{
+    struct key bytes = value_key(number, name);
+    MDB_val key = value_of(bytes.bytes, bytes.size);
+    return mdb_del(transaction, records, &key, NULL);
+}
+
+static int visit_record(const MDB_val *key, const MDB_val *data, record_visitor visit,
+                        void *context)
+{
+    char name[SWTPM_STORAGE_NAME_MAX + 1];
+    size_t length = key->mv_size - VALUE_KEY_HEAD;
+
+    if (length == 0 || length > SWTPM_STORAGE_NAME_MAX || data->mv_size < CHECKSUM_SIZE)
+        return MDB_CORRUPTED;
+    memcpy(name, (const char *)key->mv_data + VALUE_KEY_HEAD, length);
+    name[length] = '\0';
+    return visit(context, name, data->mv_size - CHECKSUM_SIZE);
+}
+
+int record_value_list(MDB_txn *transaction, MDB_dbi records, uint64_t number, record_visitor visit,
+                      void *context)
+{
+    struct key head = value_key(number, "");
+    MDB_val key = value_of(head.bytes, head.size);
+    MDB_val data;
+    MDB_cursor *cursor;
+    int status = mdb_cursor_open(transaction, records, &cursor);
+
+    if (status != 0)
+        return status;
+    status = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    while (status == 0 && key.mv_size > head.size &&
+           memcmp(key.mv_data, head.bytes, head.size) == 0) {
+        status = visit_record(&key, &data, visit, context);
+        if (status == 0)
+            status = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return status == MDB_NOTFOUND ? 0 : status;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tpm_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "directory.h"
+#include "result.h"
+
+enum { SLOT_SIZE = 8 };
+
+int tpm_lock_open(struct tpm_lock *lock, const char *directory, uint64_t number,
+                  struct swtpm_plugin_error *error)
+{
+    int fd = directory_open_entry(directory, DIRECTORY_TPM_LOCK_FILE, O_RDWR);
+
+    if (fd < 0)
+        return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
+                                  DIRECTORY_TPM_LOCK_FILE);
+    *lock = (struct tpm_lock){.fd = fd, .number = number};
+    return 0;
+}
+
+void tpm_lock_close(struct tpm_lock *lock)
+{
+    close(lock->fd);
+}
+
+static int set_lock(const struct tpm_lock *lock, short type)
+{
+    struct flock range = {.l_type = type,
+                          .l_whence = SEEK_SET,
+                          .l_start = (off_t)(lock->number * SLOT_SIZE),
+                          .l_len = SLOT_SIZE};
+    int status;
+
+    do
+        status = fcntl(lock->fd, F_OFD_SETLK, &range) == 0 ? 0 : errno;
+    while (status == EINTR);
+    return status == EACCES ? EAGAIN : status;
+}
+
+/* The process id is for people; the lock holds without it, on a full disk for instance. */
+static void leave_process_id(const struct tpm_lock *lock)
+{
+    char text[SLOT_SIZE + 1];
+    int length = snprintf(text, sizeof text, "%-7ld\n", (long)getpid());
+
+    if (length == SLOT_SIZE &&
+        pwrite(lock->fd, text, SLOT_SIZE, (off_t)(lock->number * SLOT_SIZE)) < 0)
+        return;
+}
+
+static long read_process_id(const struct tpm_lock *lock)
+{
+    char text[SLOT_SIZE + 1] = "";
+
+    if (pread(lock->fd, text, SLOT_SIZE, (off_t)(lock->number * SLOT_SIZE)) != SLOT_SIZE)
+        return 0;
+    return strtol(text, NULL, 10);
+}
+
+static int report_busy(const struct tpm_lock *lock, const char *tpm,
+                       struct swtpm_plugin_error *error)
+{
+    long holder = read_process_id(lock);
+
+    if (holder <= 0)
+        return result_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by another process", tpm);
+    return result_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by process %ld", tpm, holder);
+}
+
+int tpm_lock_take(struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error)
+{
+    if (lock->held)
+        return 0;
+    int status = set_lock(lock, F_WRLCK);
+    if (status == EAGAIN)
+        return report_busy(lock, tpm, error);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot lock TPM '%s'", tpm);
+    lock->held = true;
+    leave_process_id(lock);
+    return 0;
+}
+
+int tpm_lock_give_back(struct tpm_lock *lock, struct swtpm_plugin_error *error)
+{
+    if (!lock->held)
+        return 0;
+    int status = set_lock(lock, F_UNLCK);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot unlock a TPM");
+    lock->held = false;
+    return 0;
+}
+
+bool tpm_lock_is_void(const struct tpm_lock *lock)
+{
+    struct stat status;
+    return lock->held && (fstat(lock->fd, &status) != 0 || status.st_nlink == 0);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "verify.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "result.h"
+
+#define META_MAGIC UINT32_C(0xbeefc0de)
+#define NO_PAGE SIZE_MAX
+
+enum {
+    META_VERSION = 1,
+    META_COUNT = 2,
+    FREE_TREE = 0,
+    MAIN_TREE = 1,
+    TREE_COUNT = 2,
+    PAGE_SIZE_MIN = 512,
+    PAGE_SIZE_MAX = 32768,
+    DEPTH_MAX = 32,
+    PAGE_BRANCH = 0x01,
+    PAGE_LEAF = 0x02,
+    PAGE_OVERFLOW = 0x04,
+    PAGE_META = 0x08,
+    PAGE_TYPES = 0x6f,
+    NODE_BIG = 0x01
+};
+
+struct page_head {
+    size_t number;
+    uint16_t pad;
+    uint16_t flags;
+    union {
+        struct {
+            uint16_t lower;
+            uint16_t upper;
+        } free;
+        uint32_t overflow_pages;
+    } extent;
+};
+
+struct tree {
+    uint32_t page_size; /* of the free tree only */
+    uint16_t flags;
+    uint16_t depth;
+    size_t branch_pages;
+    size_t leaf_pages;
+    size_t overflow_pages;
+    size_t entries;
+    size_t root;
+};
+
+struct meta {
+    uint32_t magic;
+    uint32_t version;
+    void *address;
+    size_t map_size;
+    struct tree trees[TREE_COUNT];
+    size_t last_page;
+    size_t transaction;
+};
+
+/* On a branch page the data size is the low half of a page number, and the flags its high part. */
+struct node_head {
+    uint32_t data_size;
+    uint16_t flags;
+    uint16_t key_size;
+};
+
+struct node {
+    struct node_head head;
+    const unsigned char *key;
+    const unsigned char *data; /* of a leaf; inside the page */
+};
+
+struct verifier {
+    int fd;
+    size_t file_pages; /* whole pages in the file */
+    size_t page_size;
+    size_t last_page;
+    unsigned char *used; /* a bit for each page of the file */
+    const char *what;    /* the first thing found wrong */
+    size_t where;        /* its page */
+};
+
+static int damaged(struct verifier *v, size_t page, const char *what)
+{
+    v->what = what;
+    v->where = page;
+    return SWTPM_PLUGIN_CORRUPT;
+}
+
+static int read_at(int fd, void *to, size_t size, size_t offset)
+{
+    char *rest = to;
+
+    while (size > 0) {
+        ssize_t got = pread(fd, rest, size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? errno : SWTPM_PLUGIN_CORRUPT;
+        rest += got;
+        offset += (size_t)got;
+        size -= (size_t)got;
+    }
+    return 0;
+}
+
+static bool page_size_is_sane(uint32_t size)
+{
+    return size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX && (size & (size - 1)) == 0;
+}
+
+static int read_meta(struct verifier *v, unsigned index, struct meta *meta)
+{
+    struct {
+        struct page_head head;
+        struct meta meta;
+    } page;
+    size_t number = index;
+
+    if (index * v->page_size + sizeof page > v->file_pages * v->page_size)
+        return damaged(v, number, "it is too short for its two meta pages");
+    int status = read_at(v->fd, &page, sizeof page, index * v->page_size);
+    if (status != 0)
+        return status;
+    if ((page.head.flags & PAGE_META) == 0 || page.meta.magic != META_MAGIC)
+        return damaged(v, number, "it does not start with LMDB's meta pages");
+    if (page.meta.version != META_VERSION)
+        return damaged(v, number, "its format is not version 1");
+    if (!page_size_is_sane(page.meta.trees[FREE_TREE].page_size) ||
+        page.meta.last_page < META_COUNT - 1 || page.meta.last_page > SIZE_MAX / 4 / PAGE_SIZE_MAX)
+        return damaged(v, number, "a meta page holds impossible sizes");
+    if (page.meta.transaction != 0 && page.meta.transaction % META_COUNT != index)
+        return damaged(v, number, "a meta page belongs to the other one's transactions");
+    *meta = page.meta;
+    return 0;
+}
+
+/* The page size stands in the first meta page, which can be read without knowing it. */
+static int read_metas(struct verifier *v, int fd, struct meta metas[META_COUNT])
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return errno;
+    v->fd = fd;
+    v->page_size = 1;
+    v->file_pages = (size_t)status.st_size;
+    int result = read_meta(v, 0, &metas[0]);
+    if (result != 0)
+        return result;
+    v->page_size = metas[0].trees[FREE_TREE].page_size;
+    v->file_pages /= v->page_size;
+    result = read_meta(v, 1, &metas[1]);
+    if (result == 0 && metas[1].trees[FREE_TREE].page_size != v->page_size)
+        result = damaged(v, 1, "its meta pages do not agree");
+    return result;
+}
+
+static bool claim(struct verifier *v, size_t page)
+{
+    unsigned char bit = (unsigned char)(1U << page % 8);
+
+    if ((v->used[page / 8] & bit) != 0)
+        return false;
+    v->used[page / 8] |= bit;
+    return true;
+}
+
+static int claim_run(struct verifier *v, size_t first, size_t count)
+{
+    if (count == 0)
+        return 0;
+    if (first < META_COUNT || first > v->last_page || count > v->last_page - first + 1)
+        return damaged(v, first, "a page number points behind the last page");
+    if (first >= v->file_pages || count > v->file_pages - first)
+        return damaged(v, first, "a page is missing: the file was cut off");
+    for (size_t i = 0; i < count; i++)
+        if (!claim(v, first + i))
+            return damaged(v, first + i, "a page is used twice");
+    return 0;
+}
+
+static int claim_overflow(struct verifier *v, const struct node *node, size_t *page)
+{
+    struct page_head head;
+
+    memcpy(page, node->data, sizeof *page);
+    size_t count = (sizeof head - 1 + node->head.data_size) / v->page_size + 1;
+    int status = claim_run(v, *page, count);
+    if (status == 0)
+        status = read_at(v->fd, &head, sizeof head, *page * v->page_size);
+    if (status != 0)
+        return status;
+    if (head.number != *page || (head.flags & PAGE_TYPES) != PAGE_OVERFLOW ||
+        head.extent.overflow_pages < count)
+        return damaged(v, *page, "a page of a large value is none");
+    /* What the last value left unused belongs to the run, too. */
+    return claim_run(v, *page + count, head.extent.overflow_pages - count);
+}
+
+static bool read_node(const struct verifier *v, const unsigned char *page, unsigned index,
+                      unsigned type, struct node *node)
+{
+    struct page_head head;
+    uint16_t offset;
+
+    memcpy(&head, page, sizeof head);
+    memcpy(&offset, page + sizeof head + index * sizeof offset, sizeof offset);
+    if (offset < head.extent.free.upper || offset > v->page_size - sizeof node->head)
+        return false;
+    memcpy(&node->head, page + offset, sizeof node->head);
+    node->key = page + offset + sizeof node->head;
+    size_t room = v->page_size - offset - sizeof node->head;
+    if (node->head.key_size > room)
+        return false;
+    if (type == PAGE_BRANCH)
+        return true;
+    node->data = node->key + node->head.key_size;
+    size_t inside = (node->head.flags & NODE_BIG) != 0 ? sizeof(size_t) : node->head.data_size;
+    return inside <= room - node->head.key_size;
+}
+
+static bool page_is_sound(const struct verifier *v, const unsigned char *page, size_t number,
+                          unsigned type, unsigned nodes_min, unsigned *nodes)
+{
+    struct page_head head;
+
+    memcpy(&head, page, sizeof head);
+    if (head.number != number || (head.flags & PAGE_TYPES) != type ||
+        head.extent.free.lower < sizeof head || head.extent.free.lower % 2 != 0 ||
+        head.extent.free.lower > head.extent.free.upper || head.extent.free.upper > v->page_size)
+        return false;
+    *nodes = (unsigned)(head.extent.free.lower - sizeof head) / 2;
+    return *nodes >= nodes_min;
+}
+
+/* Keys of the free tree are numbers in host order; those of the main tree sort like memcmp. */
+static bool keys_ascend(unsigned tree, const struct node *a, const struct node *b)
+{
+    if (tree == FREE_TREE) {
+        size_t left;
+        size_t right;
+        if (a->head.key_size != sizeof left || b->head.key_size != sizeof right)
+            return false;
+        memcpy(&left, a->key, sizeof left);
+        memcpy(&right, b->key, sizeof right);
+        return left < right;
+    }
+    size_t shorter = a->head.key_size < b->head.key_size ? a->head.key_size : b->head.key_size;
+    int order = memcmp(a->key, b->key, shorter);
+    return order < 0 || (order == 0 && a->head.key_size < b->head.key_size);
+}
+
+/* A list of free pages: their count, then their numbers, descending. */
+static int check_free_list(struct verifier *v, size_t page, const size_t *list, size_t size)
+{
+    if (size < sizeof *list || size % sizeof *list != 0 || list[0] > size / sizeof *list - 1)
+        return damaged(v, page, "a list of free pages is longer than its record");
+    for (size_t i = 1; i <= list[0]; i++) {
+        if (list[i] < META_COUNT || list[i] > v->last_page || (i > 1 && list[i] >= list[i - 1]))
+            return damaged(v, page, "a list of free pages is out of order");
+        if (list[i] < v->file_pages && !claim(v, list[i]))
+            return damaged(v, list[i], "a page is in use and free");
+    }
+    return 0;
+}
+
+static int check_free_record(struct verifier *v, size_t page, const struct node *node,
+                             size_t overflow)
+{
+    size_t size = node->head.data_size;
+    size_t *list = malloc(size + 1);
+
+    if (list == NULL)
+        return SWTPM_PLUGIN_NO_MEMORY;
+    int status = 0;
+    if (node->head.flags == NODE_BIG)
+        status = read_at(v->fd, list, size, overflow * v->page_size + sizeof(struct page_head));
+    else
+        memcpy(list, node->data, size);
+    if (status == 0)
+        status = check_free_list(v, page, list, size);
+    free(list);
+    return status;
+}
+
+static int check_leaf(struct verifier *v, unsigned tree, size_t number, const unsigned char *page,
+                      unsigned nodes)
+{
+    struct node before = {0};
+    int status = 0;
+
+    for (unsigned i = 0; i < nodes && status == 0; i++) {
+        struct node node;
+        size_t overflow = NO_PAGE;
+        if (!read_node(v, page, i, PAGE_LEAF, &node))
+            return damaged(v, number, "a record does not fit its page");
+        if (node.head.flags > NODE_BIG)
+            return damaged(v, number, "it holds a database within the database");
+        if (i > 0 && !keys_ascend(tree, &before, &node))
+            return damaged(v, number, "the records of a page are out of order");
+        if (node.head.flags == NODE_BIG)
+            status = claim_overflow(v, &node, &overflow);
+        if (status == 0 && tree == FREE_TREE)
+            status = check_free_record(v, number, &node, overflow);
+        before = node;
+    }
+    return status;
+}
+
+static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth);
+
+static int check_branch(struct verifier *v, unsigned tree, size_t number, const unsigned char *page,
+                        unsigned nodes, unsigned depth)
+{
+    int status = 0;
+
+    for (unsigned i = 0; i < nodes && status == 0; i++) {
+        struct node node;
+        if (!read_node(v, page, i, PAGE_BRANCH, &node))
+            return damaged(v, number, "an entry does not fit its page");
+        uint64_t child = node.head.data_size | (uint64_t)node.head.flags << 32;
+        status = check_page(v, tree, (size_t)child, depth - 1);
+    }
+    return status;
+}
+
+/* `depth` levels are left, this one included: at most DEPTH_MAX, so the recursion is bounded. */
+static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth)
+{
+    unsigned type = depth == 1 ? PAGE_LEAF : PAGE_BRANCH;
+    /* LMDB lets branch pages of the free tree alone shrink to one entry. */
+    unsigned nodes_min = type == PAGE_BRANCH && tree == MAIN_TREE ? 2 : 1;
+    unsigned nodes;
+    int status = claim_run(v, number, 1);
+
+    if (status != 0)
+        return status;
+    unsigned char *page = malloc(v->page_size);
+    if (page == NULL)
+        return SWTPM_PLUGIN_NO_MEMORY;
+    status = read_at(v->fd, page, v->page_size, number * v->page_size);
+    if (status == 0 && !page_is_sound(v, page, number, type, nodes_min, &nodes))
+        status = damaged(v, number, "a page is not of the kind that is expected there");
+    if (status == 0)
+        status = type == PAGE_LEAF ? check_leaf(v, tree, number, page, nodes)
+                                   : check_branch(v, tree, number, page, nodes, depth);
+    free(page);
+    return status;
+}
+
+static int check_tree(struct verifier *v, unsigned index, const struct tree *tree)
+{
+    if (tree->root == NO_PAGE)
+        return tree->depth == 0 ? 0 : damaged(v, index, "a tree has levels but no root");
+    if (tree->depth < 1 || tree->depth > DEPTH_MAX)
+        return damaged(v, index, "a tree is impossibly deep");
+    return check_page(v, index, tree->root, tree->depth);
+}
+
+static int check_snapshot(struct verifier *v, const struct meta *meta)
+{
+    v->last_page = meta->last_page;
+    v->used = calloc(v->file_pages / 8 + 1, 1);
+    if (v->used == NULL)
+        return SWTPM_PLUGIN_NO_MEMORY;
+    /* What is in use first, so that a free page that is not free is noticed. */
+    int status = check_tree(v, MAIN_TREE, &meta->trees[MAIN_TREE]);
+    if (status == 0)
+        status = check_tree(v, FREE_TREE, &meta->trees[FREE_TREE]);
+    free(v->used);
+    return status;
+}
+
+static int report(const struct verifier *v, const char *path, int status,
+                  struct swtpm_plugin_error *error)
+{
+    if (v->what != NULL)
+        return result_fail(error, SWTPM_PLUGIN_CORRUPT,
+                           "'%s' is damaged: %s (page %zu); restore it from a backup", path,
+                           v->what, v->where);
+    if (status == SWTPM_PLUGIN_CORRUPT)
+        return result_fail(error, status, "'%s' is damaged: it became shorter", path);
+    if (status == SWTPM_PLUGIN_NO_MEMORY)
+        return result_fail(error, status, "no memory to check '%s'", path);
+    return result_fail_status(error, status, "cannot read '%s'", path);
+}
+
+int verify_head(int fd, const char *path, size_t *used, struct swtpm_plugin_error *error)
+{
+    struct verifier v = {0};
+    struct meta metas[META_COUNT];
+    int status = read_metas(&v, fd, metas);
+
+    if (status != 0)
+        return report(&v, path, status, error);
+    size_t newer = metas[0].transaction < metas[1].transaction;
+    *used = (metas[newer].last_page + 1) * v.page_size;
+    return 0;
+}
+
+int verify_snapshot(int fd, const char *path, size_t transaction, struct swtpm_plugin_error *error)
+{
+    struct verifier v = {0};
+    struct meta metas[META_COUNT];
+    int status = read_metas(&v, fd, metas);
+
+    if (status != 0)
+        return report(&v, path, status, error);
+    const struct meta *meta = &metas[transaction % META_COUNT];
+    /* Two commits since the snapshot was taken: its meta page was written over. */
+    if (meta->transaction != transaction)
+        return SWTPM_PLUGIN_BUSY;
+    status = check_snapshot(&v, meta);
+    return status == 0 ? 0 : report(&v, path, status, error);
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <lmdb.h>
+
+#include "swtpm_plugin.h"
+
+/*
+ * What is LMDB's own; that the contract is kept is tested by swtpm-plugin-check.  The plugin's
+ * objects are linked in.  Children never use what the test has open.
+ */
+#define OPS (swtpm_plugin.ops.storage)
+#define MIB ((size_t)1 << 20)
+
+static struct swtpm_plugin_error error;
+static char directory[64];
+
+static int make_directory(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/test_storage_lmdb.XXXXXX");
+    return mkdtemp(directory) == NULL ? -1 : 0;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static int open_tpm(struct swtpm_storage **storage, const char *query, uint32_t flags)
+{
+    char location[128];
+    const struct swtpm_storage_parameters parameters = {
+        .location = location, .mode = 0640, .flags = flags};
+
+    snprintf(location, sizeof location, "%s/env?tpm=%s", directory, query);
+    error.message[0] = '\0';
+    return OPS->open(storage, &parameters, &error);
+}
+
+static struct swtpm_storage *opened(const char *query)
+{
+    struct swtpm_storage *storage = NULL;
+
+    if (open_tpm(&storage, query, SWTPM_STORAGE_CREATE) != 0)
+        fail_msg("%s", error.message);
+    return storage;
+}
+
+static int put_filled(struct swtpm_storage *storage, const char *name, char fill, size_t size,
+                      uint32_t flags)
+{
+    char *data = malloc(size + 1);
+    memset(data, fill, size);
+    int result = OPS->put(storage, name, (struct swtpm_bytes){data, size}, flags, &error);
+    free(data);
+    return result;
+}
+
+static int is_filled(struct swtpm_storage *storage, const char *name, char fill, size_t size)
+{
+    char *data = calloc(1, size + 1);
+    size_t found = 0;
+    int same =
+        OPS->get(storage, name, (struct swtpm_buffer){data, size + 1}, &found, &error) == 0 &&
+        found == size;
+
+    for (size_t i = 0; same && i < size; i++)
+        same = data[i] == fill;
+    free(data);
+    return same;
+}
+
+static off_t data_file_size(void)
+{
+    char path[80];
+    struct stat status = {0};
+
+    snprintf(path, sizeof path, "%s/env/data.mdb", directory);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size;
+}
+
+static void wait_for_success(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void tpms_do_not_see_each_other(void **state)
+{
+    (void)state;
+    struct swtpm_storage *a = opened("a");
+    struct swtpm_storage *ab = opened("ab");
+
+    assert_int_equal(put_filled(a, "permall", 'a', 100, 0), 0);
+    assert_int_equal(put_filled(ab, "permall", 'b', 200, 0), 0);
+    assert_true(is_filled(a, "permall", 'a', 100));
+    assert_true(is_filled(ab, "permall", 'b', 200));
+    assert_int_equal(OPS->del(a, "permall", 0, &error), 0);
+    assert_true(is_filled(ab, "permall", 'b', 200));
+    OPS->close(a);
+    OPS->close(ab);
+}
+
+static void each_tpm_has_a_lock_of_its_own(void **state)
+{
+    (void)state;
+    struct swtpm_storage *a = opened("a");
+    struct swtpm_storage *again = opened("a");
+    struct swtpm_storage *b = opened("b");
+    char expected[64];
+
+    snprintf(expected, sizeof expected, "in use by process %ld", (long)getpid());
+    assert_int_equal(OPS->lock(a, &error), 0);
+    assert_int_equal(OPS->lock(b, &error), 0);
+    assert_int_equal(OPS->lock(again, &error), SWTPM_PLUGIN_BUSY);
+    assert_non_null(strstr(error.message, expected));
+    OPS->close(a);
+    assert_int_equal(OPS->lock(again, &error), 0);
+    OPS->close(again);
+    OPS->close(b);
+}
+
+static void nothing_is_made_without_being_asked(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = NULL;
+    char path[80];
+
+    assert_int_equal(open_tpm(&storage, "a", 0), SWTPM_PLUGIN_NOT_FOUND);
+    snprintf(path, sizeof path, "%s/env", directory);
+    assert_int_equal(access(path, F_OK), -1);
+    OPS->close(opened("a"));
+    assert_int_equal(open_tpm(&storage, "b", 0), SWTPM_PLUGIN_NOT_FOUND);
+    assert_non_null(strstr(error.message, "no TPM 'b'"));
+    assert_int_equal(open_tpm(&storage, "b", SWTPM_STORAGE_READ_ONLY), SWTPM_PLUGIN_NOT_FOUND);
+    assert_null(storage);
+}
+
+static void new_files_have_the_mode_of_the_location(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
+    mode_t umask_before = umask(077);
+
+    OPS->close(opened("a&mode=664"));
+    umask(umask_before);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[96];
+        struct stat status;
+        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0664);
+    }
+}
+
+static void the_map_grows_when_it_is_full(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+    static const char *const names[] = {"v1", "v2", "v3", "v4"};
+
+    for (int i = 0; i < 4; i++)
+        if (put_filled(storage, names[i], (char)('a' + i), 15 * MIB, 0) != 0)
+            fail_msg("%s", error.message);
+    for (int i = 0; i < 4; i++)
+        assert_true(is_filled(storage, names[i], (char)('a' + i), 15 * MIB));
+    OPS->close(storage);
+}
+
+static void the_map_does_not_grow_beyond_its_limit(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a&mapsize=1M");
+
+    assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
+    assert_int_equal(put_filled(storage, "large", 'l', 2 * MIB, 0), SWTPM_PLUGIN_NO_SPACE);
+    assert_non_null(strstr(error.message, "limit of 1048576 bytes; raise mapsize="));
+    assert_true(is_filled(storage, "small", 's', 1000));
+    assert_int_equal(put_filled(storage, "small", 't', 1000, 0), 0);
+    assert_true(is_filled(storage, "small", 't', 1000));
+    OPS->close(storage);
+}
+
+static void what_another_process_made_grow_can_be_read(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+    assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
+
+    pid_t child = fork();
+    if (child == 0) {
+        struct swtpm_storage *other = NULL;
+        int good = open_tpm(&other, "b", SWTPM_STORAGE_CREATE) == 0 &&
+                   put_filled(other, "v1", '1', 16 * MIB, 0) == 0 &&
+                   put_filled(other, "v2", '2', 16 * MIB, 0) == 0;
+        _exit(good ? 0 : 1);
+    }
+    wait_for_success(child);
+    assert_true(is_filled(storage, "small", 's', 1000));
+    assert_int_equal(put_filled(storage, "small", 't', 2000, 0), 0);
+    assert_true(is_filled(storage, "small", 't', 2000));
+    struct swtpm_storage *other = opened("b");
+    assert_true(is_filled(other, "v2", '2', 16 * MIB));
+    OPS->close(other);
+    OPS->close(storage);
+}
+
+/* A process that is killed between beginning and ending a read. */
+static void leave_a_stale_reader(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        MDB_env *environment;
+        MDB_txn *transaction;
+        char path[80];
+        snprintf(path, sizeof path, "%s/env", directory);
+        if (mdb_env_create(&environment) != 0 ||
+            mdb_env_open(environment, path, MDB_NOTLS, 0600) != 0 ||
+            mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction) != 0)
+            _exit(1);
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void a_killed_reader_does_not_make_the_file_grow(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+
+    assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
+    leave_a_stale_reader();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
+    off_t before = data_file_size();
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
+    assert_int_equal(data_file_size(), before);
+    OPS->close(storage);
+}
+
+static void a_writer_who_dies_in_a_put_stops_nobody(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+    assert_int_equal(put_filled(storage, "v", 'o', 10000, 0), 0);
+
+    pid_t child = fork();
+    if (child == 0) {
+        MDB_env *environment;
+        MDB_txn *transaction;
+        char path[80];
+        snprintf(path, sizeof path, "%s/env", directory);
+        if (mdb_env_create(&environment) != 0 ||
+            mdb_env_open(environment, path, MDB_NOTLS, 0600) != 0 ||
+            mdb_txn_begin(environment, NULL, 0, &transaction) != 0)
+            _exit(1);
+        raise(SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_true(is_filled(storage, "v", 'o', 10000));
+    assert_int_equal(put_filled(storage, "v", 'n', 10000, 0), 0);
+    assert_true(is_filled(storage, "v", 'n', 10000));
+    OPS->close(storage);
+}
+
+/* Opens, writes and reads as the first process of a pid namespace; tells and waits by pipes. */
+static void live_as_process_one(const char *tpm, int tell, int wait)
+{
+    struct swtpm_storage *storage = NULL;
+    char byte = 0;
+    int good = getpid() == 1 && open_tpm(&storage, tpm, SWTPM_STORAGE_CREATE) == 0 &&
+               put_filled(storage, "v", tpm[0], 5000, 0) == 0 &&
+               is_filled(storage, "v", tpm[0], 5000);
+
+    if (write(tell, good ? "y" : "n", 1) != 1 || read(wait, &byte, 1) != 0)
+        _exit(1);
+    _exit(is_filled(storage, "v", tpm[0], 5000) ? 0 : 1);
+}
+
+static void containers_with_the_same_process_id_share(void **state)
+{
+    (void)state;
+    int told[2];
+    int waiting[2];
+    pid_t children[2];
+    static const char *const tpms[2] = {"a", "b"};
+
+    if (geteuid() != 0) {
+        print_message("SKIP: %s: only root may make pid namespaces\n", __func__);
+        skip();
+    }
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(waiting), 0);
+    for (int i = 0; i < 2; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            close(waiting[1]);
+            if (unshare(CLONE_NEWPID) != 0)
+                _exit(2);
+            pid_t first = fork();
+            if (first == 0)
+                live_as_process_one(tpms[i], told[1], waiting[0]);
+            int status;
+            _exit(waitpid(first, &status, 0) == first && status == 0 ? 0 : 3);
+        }
+        char answer = 0;
+        assert_int_equal(read(told[0], &answer, 1), 1);
+        assert_int_equal(answer, 'y');
+    }
+    close(waiting[1]);
+    wait_for_success(children[0]);
+    wait_for_success(children[1]);
+}
+
+static void remove_entry(const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/env/%s", directory, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_removed_file_fences_the_handle(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct swtpm_storage *storage = opened("a");
+        assert_int_equal(OPS->lock(storage, &error), 0);
+        assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
+        remove_entry(names[i]);
+        assert_int_equal(put_filled(storage, "v", 'w', 10, 0), SWTPM_PLUGIN_FENCED);
+        assert_non_null(strstr(error.message, "removed"));
+        OPS->close(storage);
+    }
+}
+
+static void lock_files_are_made_again(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+
+    assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
+    OPS->close(storage);
+    remove_entry("lock.mdb");
+    remove_entry("swtpm.lock");
+    assert_int_equal(open_tpm(&storage, "a", 0), 0);
+    assert_true(is_filled(storage, "v", 'v', 10));
+    assert_int_equal(OPS->lock(storage, &error), 0);
+    OPS->close(storage);
+}
+
+static void a_reader_is_turned_into_a_writer_when_one_is_opened(void **state)
+{
+    (void)state;
+    struct swtpm_storage *writer = opened("a");
+    struct swtpm_storage *reader = NULL;
+
+    assert_int_equal(put_filled(writer, "v", '1', 10, 0), 0);
+    OPS->close(writer);
+    assert_int_equal(open_tpm(&reader, "a", SWTPM_STORAGE_READ_ONLY), 0);
+    assert_true(is_filled(reader, "v", '1', 10));
+    writer = opened("a");
+    assert_int_equal(put_filled(writer, "v", '2', 10, 0), 0);
+    assert_true(is_filled(reader, "v", '2', 10));
+    assert_int_equal(put_filled(reader, "v", '3', 10, 0), SWTPM_PLUGIN_DENIED);
+    OPS->close(writer);
+    assert_true(is_filled(reader, "v", '2', 10));
+    OPS->close(reader);
+}
+
+static void an_environment_of_another_program_is_refused(void **state)
+{
+    (void)state;
+    MDB_env *environment;
+    struct swtpm_storage *storage = NULL;
+    char path[80];
+
+    snprintf(path, sizeof path, "%s/env", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mdb_env_create(&environment), 0);
+    assert_int_equal(mdb_env_open(environment, path, 0, 0600), 0);
+    mdb_env_close(environment);
+    assert_int_equal(open_tpm(&storage, "a", SWTPM_STORAGE_CREATE), SWTPM_PLUGIN_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "not one that this plugin made"));
+}
+
+static void links_are_not_followed(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = NULL;
+    char from[96];
+    char to[96];
+
+    OPS->close(opened("a"));
+    snprintf(from, sizeof from, "%s/env/data.mdb", directory);
+    snprintf(to, sizeof to, "%s/elsewhere", directory);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(symlink(to, from), 0);
+    assert_int_equal(open_tpm(&storage, "a", SWTPM_STORAGE_CREATE), SWTPM_PLUGIN_DENIED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(tpms_do_not_see_each_other),
+        TEST(each_tpm_has_a_lock_of_its_own),
+        TEST(nothing_is_made_without_being_asked),
+        TEST(new_files_have_the_mode_of_the_location),
+        TEST(the_map_grows_when_it_is_full),
+        TEST(the_map_does_not_grow_beyond_its_limit),
+        TEST(what_another_process_made_grow_can_be_read),
+        TEST(a_killed_reader_does_not_make_the_file_grow),
+        TEST(a_writer_who_dies_in_a_put_stops_nobody),
+        TEST(containers_with_the_same_process_id_share),
+        TEST(a_removed_file_fences_the_handle),
+        TEST(lock_files_are_made_again),
+        TEST(a_reader_is_turned_into_a_writer_when_one_is_opened),
+        TEST(an_environment_of_another_program_is_refused),
+        TEST(links_are_not_followed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
