@@ -12,6 +12,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
+#include "daemon/profile_option.h"
 #include "daemon/signals.h"
 #include "device/device.h"
 #include "plugin/crypto.h"
@@ -47,6 +48,11 @@ struct daemon {
 static int open_log(struct daemon *daemon, struct error *error)
 {
     return log_open(&daemon->config->log, error);
+}
+
+static int check_profile(struct daemon *daemon, struct error *error)
+{
+    return profile_option_check(&daemon->config->profile, error);
 }
 
 static int open_channel(struct daemon *daemon, struct error *error)
@@ -198,7 +204,9 @@ static int configure_tpm(struct daemon *daemon, struct error *error)
         .automatic_shutdown = config->automatic_shutdown,
     };
 
-    return tpm_configure(&parameters, error);
+    if (tpm_configure(&parameters, error) != 0)
+        return -1;
+    return profile_option_apply(&config->profile, error);
 }
 
 static uint16_t startup_type(const struct config *config)
@@ -286,6 +294,7 @@ typedef int (*step)(struct daemon *daemon, struct error *error);
 
 /* As the user who started the process, often root. */
 static const step steps_before_fork[] = {
+    check_profile,
     open_log,
     open_channel,
     open_pid_file,
