@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "plugin/crypto.h"
 #include "plugin/storage.h"
@@ -32,11 +33,19 @@ static unsigned features(const struct config *config)
            (moves_the_lock ? SECCOMP_LOCK_AGAIN : 0u);
 }
 
+/* A log that is a terminal or another device does not move: /dev stays out of reach. */
+static bool log_is_regular_file(void)
+{
+    struct stat status;
+
+    return fstat(log_fd(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* SIGHUP makes a new log in the directory of the old. */
 static int allow_log_directory(struct sandbox *sandbox, const struct config *config,
                                struct error *error)
 {
-    if (!has_log_file(config))
+    if (!has_log_file(config) || !log_is_regular_file())
         return 0;
     char *path = strdup(config->log.path);
     if (path == NULL) {
@@ -60,9 +69,13 @@ static int allow_pid_directory(struct sandbox *sandbox, const struct pid_file *p
 static int allow_plugin(struct sandbox *sandbox, const struct swtpm_plugin *plugin,
                         struct error *error)
 {
+    char source[SECCOMP_SOURCE_SIZE];
+
     if (plugin == NULL)
         return 0;
-    return sandbox_allow_calls(sandbox, plugin->name, plugin->system_calls, error);
+    snprintf(source, sizeof source, "%s-%s",
+             plugin->kind == SWTPM_PLUGIN_STORAGE ? "storage" : "crypto", plugin->name);
+    return sandbox_allow_calls(sandbox, source, plugin->system_calls, error);
 }
 
 static int begin_with_calls(struct sandbox *sandbox, const struct config *config,

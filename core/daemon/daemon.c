@@ -21,6 +21,7 @@
 #include "state/state_blob.h"
 #include "state/state_store.h"
 #include "tpm/command.h"
+#include "tpm/crypto_library.h"
 #include "tpm/tpm.h"
 #include "tpm/worker.h"
 #include "util/log.h"
@@ -118,6 +119,14 @@ static int load_plugins(struct daemon *daemon, struct error *error)
     if (!has_key)
         return 0;
     return crypto_load(&config->plugin_search, config->crypto_plugin, &daemon->crypto, error);
+}
+
+static int configure_crypto_library(struct daemon *daemon, struct error *error)
+{
+    (void)daemon;
+    (void)error;
+    crypto_library_configure();
+    return 0;
 }
 
 static int begin_sandbox(struct daemon *daemon, struct error *error)
@@ -301,6 +310,7 @@ static const step steps_before_fork[] = {
     connect_to_service_manager,
     resolve_user,
     load_plugins,
+    configure_crypto_library,
     begin_sandbox,
 };
 

@@ -36,7 +36,7 @@ struct sandbox {
 int sandbox_open(struct sandbox *sandbox, enum seccomp_action action, unsigned features,
                  struct error *error);
 
-/* Adds the system calls of a plugin: see seccomp_list_add. */
+/* Adds the system calls of a plugin ("storage-dir"): see seccomp_list_add. */
 int sandbox_allow_calls(struct sandbox *sandbox, const char *plugin, const char *const *names,
                         struct error *error);
 

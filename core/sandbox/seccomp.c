@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -48,7 +49,7 @@ static const struct core_call core_calls[] = {
     {"poll", 0, "wait for the device and the worker", NULL},
     {"write", 0, "wake-ups, the pid, the service manager", NULL},
     {"mprotect", 0, "the worker's heap grows", NULL},
-    {"dup3", 0, "a signal wakes the loop; the new log takes the place of the old", NULL},
+    {"dup3", 0, "a signal wakes the loop, the background gets its streams, a new log", NULL},
     {"restart_syscall", 0, "a wait goes on after SIGSTOP and SIGCONT", NULL},
     {"exit", 0, "the worker thread ends", NULL},
     {"exit_group", 0, "the process ends", NULL},
@@ -150,7 +151,9 @@ int seccomp_list_add(struct seccomp_list *list, const char *source, const char *
                       source, *names);
             return -1;
         }
-        if (add(list, (struct seccomp_call){.name = *names, .source = source}) != 0) {
+        struct seccomp_call call = {.name = *names};
+        snprintf(call.source, sizeof call.source, "%s", source);
+        if (add(list, call) != 0) {
             error_set(error, "plugin '%s' names more system calls than there is room for", source);
             return -1;
         }

@@ -25,8 +25,8 @@ enum seccomp_action {
 
 /* What the core still does after start because of an option, with the calls that takes. */
 enum seccomp_feature {
-    SECCOMP_LOG_FILE = 1, /* --log file=: the file is opened again on SIGHUP */
-    SECCOMP_PID_FILE = 2, /* --pid: the file is written and removed */
+    SECCOMP_LOG_FILE = 1,  /* --log file=: the file is opened again on SIGHUP */
+    SECCOMP_PID_FILE = 2,  /* --pid: the file is written and removed */
     SECCOMP_LOCK_AGAIN = 4 /* --migration: the storage lock is taken again, with pauses */
 };
 
@@ -38,9 +38,11 @@ struct seccomp_condition {
     const char *text; /* for people: "never executable" */
 };
 
+enum { SECCOMP_SOURCE_SIZE = 48 };
+
 struct seccomp_call {
     const char *name;                          /* as in syscalls(2); borrowed */
-    const char *source;                        /* "core", "host" or the plugin's name; borrowed */
+    char source[SECCOMP_SOURCE_SIZE];          /* "core", "host" or "storage-dir" and the like */
     const char *reason;                        /* why the core needs it; NULL from other sources */
     const struct seccomp_condition *condition; /* NULL: whatever the arguments */
 };
@@ -58,10 +60,11 @@ struct seccomp_list {
  * SWTPM_HOST_SYSTEM_CALLS.  To an empty list. */
 void seccomp_list_add_core(struct seccomp_list *list, unsigned features);
 
-/* Adds the calls that the plugin `source` names; `names` ends with NULL; both are borrowed for the
- * life of the list.  A name that this system knows but this processor's architecture does not have
- * is passed over.  0, or -1 with a message that names the plugin: a name that nobody knows, or one
- * that no plugin gets (starting programs, processes and threads, tracing, device control). */
+/* Adds the calls that the plugin `source` ("storage-dir") names; `names` ends with NULL and is
+ * borrowed for the life of the list.  A name that this system knows but this processor's
+ * architecture does not have is passed over.  0, or -1 with a message that names the plugin: a name
+ * that nobody knows, or one that no plugin gets (starting programs, processes and threads, tracing,
+ * device control). */
 int seccomp_list_add(struct seccomp_list *list, const char *source, const char *const *names,
                      struct error *error);
 

@@ -67,6 +67,8 @@ int log_open(const struct log_parameters *parameters, struct error *error)
     }
     if (choose_fd(parameters, &fd, error) != 0)
         goto fail;
+    /* gmtime_r(3) reads the time zone's file the first time, which a closed sandbox forbids. */
+    tzset();
     free(the_log.path);
     free(the_log.prefix);
     the_log.path = path;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tpm/crypto_library.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* OPENSSL_init_crypto(3).  Weak and declared here, since libtpms alone decides about the library. */
+#define OPENSSL_INIT_LOAD_CONFIG UINT64_C(0x40)
+int OPENSSL_init_crypto(uint64_t options, const void *settings) __attribute__((weak));
+
+void crypto_library_configure(void)
+{
+    /* A configuration that it cannot use is its own affair, as in every other program. */
+    if (OPENSSL_init_crypto != NULL)
+        OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TPM_CRYPTO_LIBRARY_H
+#define TPM_CRYPTO_LIBRARY_H
+
+/* The crypto library beneath libtpms, OpenSSL in general, reads its configuration file and loads
+ * the providers named there when it is first used.  Makes it do so now, while that is possible:
+ * before --chroot and before the sandbox closes.  Does nothing if libtpms uses another library. */
+void crypto_library_configure(void);
+
+#endif
