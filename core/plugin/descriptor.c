@@ -5,9 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The oldest ABI that this program loads: its own, and from the second on the one before. */
-enum { OLDEST_ABI = 1 };
-
 #define CAPABILITIES_KNOWN_TO_BE_ZERO (~UINT64_C(0xffffffff))
 
 struct required_op {
@@ -57,10 +54,11 @@ static int check_interface(const struct swtpm_plugin *plugin, struct error *erro
                          "; it is not a plugin of this program", plugin->magic, SWTPM_PLUGIN_MAGIC);
         return -1;
     }
-    if (plugin->abi < OLDEST_ABI || plugin->abi > SWTPM_PLUGIN_ABI) {
-        error_set(error, "it was built for plugin ABI %" PRIu32 ", wanted %d to %" PRIu32
-                         "; install the %s that fits", plugin->abi, OLDEST_ABI, SWTPM_PLUGIN_ABI,
-                  plugin->abi > SWTPM_PLUGIN_ABI ? "newer program" : "newer plugin");
+    /* There is no ABI before the first yet that would be loaded as well. */
+    if (plugin->abi != SWTPM_PLUGIN_ABI) {
+        error_set(error, "it was built for plugin ABI %" PRIu32 ", wanted %" PRIu32
+                         "; install a newer %s", plugin->abi, SWTPM_PLUGIN_ABI,
+                  plugin->abi > SWTPM_PLUGIN_ABI ? "version of this program" : "plugin");
         return -1;
     }
     return 0;

@@ -26,17 +26,29 @@ static char *resolve(const char *path, struct error *error)
     return real_path;
 }
 
+/* Whether `real_path` is `directory`, a slash and one more component. */
+static bool lies_in(const char *real_path, const char *directory)
+{
+    size_t length = strlen(directory);
+    return strncmp(real_path, directory, length) == 0 && real_path[length] == '/' &&
+           strchr(real_path + length + 1, '/') == NULL;
+}
+
 static int check_trust(const char *directory, const char *real_path, struct error *error)
 {
     if (!path_trust_is_needed())
         return 0;
-    /* The directory apart: the file may be a link, and who can write here chooses where it leads. */
+    if (path_trust_check(real_path, error) != 0)
+        return -1;
+    if (lies_in(real_path, directory))
+        return 0;
+    /* A link led here, and who can write to its directory chooses where it leads. */
     char *real_directory = resolve(directory, error);
     if (real_directory == NULL)
         return -1;
     int result = path_trust_check(real_directory, error);
     free(real_directory);
-    return result != 0 ? -1 : path_trust_check(real_path, error);
+    return result;
 }
 
 static bool is_same_file(int fd, const char *path)
