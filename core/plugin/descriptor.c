@@ -69,8 +69,8 @@ static int check_identity(const struct swtpm_plugin *plugin, enum swtpm_plugin_k
 {
     if (plugin->kind != (uint32_t)kind) {
         const char *found = plugin_kind_name(plugin->kind);
-        error_set(error, "its kind is %" PRIu32 " (%s), wanted %u (%s) by its file name; rename the "
-                         "file", plugin->kind, found != NULL ? found : "unknown", kind,
+        error_set(error, "its kind is %" PRIu32 " (%s), wanted %u (%s) by its file name; rename "
+                         "the file", plugin->kind, found != NULL ? found : "unknown", kind,
                   plugin_kind_name(kind));
         return -1;
     }

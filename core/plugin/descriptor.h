@@ -16,8 +16,8 @@ const char *plugin_kind_name(uint32_t kind);
 int plugin_descriptor_check(const struct swtpm_plugin *plugin, enum swtpm_plugin_kind kind,
                             const char *name, struct error *error);
 
-/* The growth rule of swtpm_plugin.h: fills `to` (host_size bytes) with the first plugin_size bytes of
- * `from`, cut or followed by zeros. */
+/* The growth rule of swtpm_plugin.h: fills `to` (host_size bytes) with the first plugin_size bytes
+ * of `from`, cut or followed by zeros. */
 void plugin_ops_copy(void *to, size_t host_size, const void *from, size_t plugin_size);
 
 #endif

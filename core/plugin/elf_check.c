@@ -97,8 +97,8 @@ static int check_header(struct image *image, struct error *error)
         return -1;
     }
     if (header->e_machine != own->e_machine) {
-        error_set(error, "it is for %s (ELF machine %u), wanted %s (%u); install the plugin for this "
-                         "architecture", machine_name(header->e_machine), header->e_machine,
+        error_set(error, "it is for %s (ELF machine %u), wanted %s (%u); install the plugin for "
+                         "this architecture", machine_name(header->e_machine), header->e_machine,
                   machine_name(own->e_machine), own->e_machine);
         return -1;
     }

@@ -13,9 +13,9 @@
  */
 
 /* Checks that `fd` is a shared object for the machine, word size and byte order of this program
- * (elf(5)) whose .dynsym section defines the data symbol `symbol` with at least `symbol_size` bytes.
- * Reads by pread(2), never outside of the file.  0, or -1 with a message that says what was found
- * and what was wanted, without the file's name. */
+ * (elf(5)) whose .dynsym section defines the data symbol `symbol` with at least `symbol_size`
+ * bytes.  Reads by pread(2), never outside of the file.  0, or -1 with a message that says what was
+ * found and what was wanted, without the file's name. */
 int elf_check(int fd, const char *symbol, size_t symbol_size, struct error *error);
 
 #endif

@@ -14,8 +14,8 @@ static inline void plugin_error_clear(struct swtpm_plugin_error *plugin_error)
 }
 
 /* The core's result for `code`: 0, or a code of enum swtpm_plugin_result, anything else being
- * SWTPM_PLUGIN_IO.  On failure sets `error` to one line: the plugin's kind and name and its message,
- * cut to its room and freed of control characters. */
+ * SWTPM_PLUGIN_IO.  On failure sets `error` to one line: the plugin's kind and name and its
+ * message, cut to its room and freed of control characters. */
 int plugin_result(const struct swtpm_plugin *plugin, int code,
                   struct swtpm_plugin_error *plugin_error, struct error *error);
 

@@ -95,8 +95,8 @@ static void report_not_found(const struct directories *directories, enum swtpm_p
     for (size_t i = 0; i < directories->count && used < sizeof places; i++)
         used += (size_t)snprintf(places + used, sizeof places - used, "%s'%s'", i > 0 ? ", " : "",
                                  directories->paths[i]);
-    error_set(error, "there is no %s plugin '%s': no file %s-%s" FILE_SUFFIX " in %s; install it, or "
-                     "name its directory with --plugin-dir", plugin_kind_name(kind), name,
+    error_set(error, "there is no %s plugin '%s': no file %s-%s" FILE_SUFFIX " in %s; install it, "
+                     "or name its directory with --plugin-dir", plugin_kind_name(kind), name,
               plugin_kind_name(kind), name, places);
 }
 
@@ -121,8 +121,8 @@ const struct swtpm_plugin *plugin_load(const struct plugin_search *search,
     bool exists;
 
     if (!plugin_name_is_valid(name)) {
-        error_set(error, "'%.64s' cannot be the name of a %s plugin: wanted 1 to 31 characters a-z, "
-                         "0-9 and -, the first not -", name, plugin_kind_name(kind));
+        error_set(error, "'%.64s' cannot be the name of a %s plugin: wanted 1 to 31 characters "
+                         "a-z, 0-9 and -, the first not -", name, plugin_kind_name(kind));
         return NULL;
     }
     if (get_directories(search, &directories, error) != 0)

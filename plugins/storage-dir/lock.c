@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 /*
- * The lock is a write lock on the file ".lock" (COMPAT §4): as an open file description lock, so
- * that it belongs to the handle and not to the process, and conflicts with the POSIX record locks of
- * other programs.  The kernel does not tell who holds such a lock; so the holder writes its pid into
- * the file, whose contents matter to nobody else.
+ * The lock is a write lock on the file ".lock" (COMPAT §4): an open file description lock, which
+ * belongs to the handle and not to the process, and conflicts with the POSIX record locks of other
+ * programs (fcntl(2)).  The kernel does not tell who holds such a lock; so the holder writes its
+ * pid into the file, whose contents matter to nobody else.
  */
 
 #define LOCK_NAME ".lock"
@@ -108,8 +108,8 @@ static bool lock_file_is_current(const struct swtpm_storage *storage)
            status.st_dev == storage->lock_device && status.st_ino == storage->lock_inode;
 }
 
-/* One try.  Sets storage->lock_fd, or leaves it at -1 and succeeds if the file was exchanged or made
- * by somebody else meanwhile. */
+/* One try.  Sets storage->lock_fd, or leaves it at -1 and succeeds if somebody else exchanged or
+ * made the file meanwhile. */
 static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
     int fd = open_lock_file(storage);

@@ -42,8 +42,8 @@ void storage_dir_close(struct swtpm_storage *storage);
 int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 int storage_dir_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
-/* FENCED if the lock is held but its file is no longer the one that others would lock; then somebody
- * may have taken the state over.  Costs one newfstatat. */
+/* FENCED if the lock is held but its file is no longer the one that others would lock; then
+ * somebody may have taken the state over.  Costs one newfstatat. */
 int storage_dir_check_lock(const struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
 /* get.c */

@@ -61,8 +61,8 @@ static void free_value(struct value *value)
     free(value);
 }
 
-/* Here a plugin acquires what it will need later, and announces the paths that it will open by then:
- * the sandbox closes behind it.  *storage is set on success only. */
+/* Here a plugin acquires what it will need later, and announces the paths that it will open by
+ * then: the sandbox closes behind it.  *storage is set on success only. */
 static int mem_open(struct swtpm_storage **storage,
                     const struct swtpm_storage_parameters *parameters,
                     struct swtpm_plugin_error *error)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A storage plugin that breaks the contract where the host's wrapper has to hold: what it does wrong
- * follows from the name of the value, or from the location that it was opened with.
+ * A storage plugin that breaks the contract where the host's wrapper has to hold: what it does
+ * wrong follows from the name of the value, or from the location that it was opened with.
  */
 
 #include <stdio.h>
