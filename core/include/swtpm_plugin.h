@@ -7,48 +7,53 @@
  * to it and what it promises to the host.  This header is all that a plugin needs; it depends on
  * nothing but <stddef.h> and <stdint.h>, and compiles alone as C11 and as C++.
  *
+ * A sentence with a mark such as [S1] binds the plugin; swtpm-plugin-check(1) tests each of them and
+ * calls it by that number.  The numbers are never used again for something else.
+ *
  * THE PLUGIN FILE
- *   A plugin is a shared object named `KIND-NAME.so`: `storage-dir.so`, `crypto-gnutls.so`.  NAME
- *   matches [a-z0-9][a-z0-9-]{0,30}.  It exports exactly one symbol, the constant
+ *   [S1] A plugin is a shared object named `KIND-NAME.so`: `storage-dir.so`, `crypto-gnutls.so`.
+ *   NAME matches [a-z0-9][a-z0-9-]{0,30}.  [S2] It exports exactly one symbol, the constant
  *
  *       const struct swtpm_plugin swtpm_plugin = { ... };
  *
  *   It is data, not a function, so that the host can check it before any op of the plugin runs.
- *   The host loads it with RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE; a plugin resolves no symbol
- *   from the host.
+ *   The host loads it with RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE.  [S3] A plugin resolves no
+ *   symbol from the host.  [S4] It is linked with -z relro -z now, needs no text relocations and no
+ *   executable stack.
  *
  * LIFE CYCLE
- *   load   As the user who started the host (often root), before the host forks.  Constructors
- *          must start no thread, open no file and change no process state.
+ *   load   As the user who started the host (often root), before the host forks.
+ *          [S5] Constructors must start no thread, open no file and change no process state.
  *   open   After the last fork, after privileges were dropped, before the sandbox closes.  All
  *          that the plugin will need later (descriptors, memory maps, threads) it gets here.
- *   ops    With the sandbox closed: the system calls listed in `system_calls` and those every
- *          host allows (SWTPM_HOST_SYSTEM_CALLS), on the paths announced in `open`.
+ *   ops    With the sandbox closed: [S6] the system calls listed in `system_calls` and those every
+ *          host allows (SWTPM_HOST_SYSTEM_CALLS), [S7] on the paths announced in `open`.
  *   close  Exactly once for each successful open.  The shared object stays loaded until the
  *          process ends.
  *
  * THREADS
- *   A host calls from any thread, but never from two at once with the same handle.  Different
- *   handles may be in use at once.  No transaction, lock of the plugin's own or thread identity
- *   may outlive a call (the lock that `lock` takes belongs to the handle, not to a thread).
- *   Crypto ops carry no handle: they may run on several threads at once.
+ *   [S8] A host calls from any thread, but never from two at once with the same handle.
+ *   [S9] Different handles may be in use at once.  [S10] No transaction, lock of the plugin's own
+ *   or thread identity may outlive a call (the lock that `lock` takes belongs to the handle, not to
+ *   a thread).  [S11] Crypto ops carry no handle: they may run on several threads at once.
  *
  * OWNERSHIP
  *   No allocation crosses the boundary: all inputs and outputs live in the caller's memory, and
- *   all pointers that the host passes are valid for the duration of the call only.  A plugin that
- *   needs a string later copies it.
+ *   [S12] all pointers that the host passes are valid for the duration of the call only.  A plugin
+ *   that needs a string later copies it.
  *
  * ERRORS
- *   Each op that can fail returns 0 or one of the negative codes of enum swtpm_plugin_result,
- *   and no other value.  On failure it writes a message to `error` (never NULL), in which it
- *   names the object (path, value name), what went wrong and, where it knows, what to do.  No
- *   trailing newline, no secret.  All other outputs stay untouched on failure.
+ *   [S13] Each op that can fail returns 0 or one of the negative codes of enum
+ *   swtpm_plugin_result, and no other value.  [S14] On failure it writes a message to `error`
+ *   (never NULL), in which it names the object (path, value name), what went wrong and, where it
+ *   knows, what to do.  No trailing newline, no secret.  [S15] All other outputs stay untouched on
+ *   failure.
  *
  * MANNERS
- *   A plugin never exits, aborts, prints, logs, changes umask, signal dispositions, locale,
- *   environment, working directory or credentials.  It opens files with O_CLOEXEC, never follows
- *   a symbolic link in the last component of a path that it makes, and leaves no descriptor
- *   behind after close.
+ *   [S16] A plugin never exits, aborts, prints, logs, changes umask, signal dispositions, locale,
+ *   environment, working directory or credentials.  [S17] It opens files with O_CLOEXEC, [S18]
+ *   never follows a symbolic link in the last component of a path that it makes, and [S19] leaves
+ *   no descriptor behind after close.
  *
  * GROWTH
  *   Fields are appended to the structures below and never moved or given a new meaning.  The host
@@ -82,17 +87,17 @@ extern "C" {
         "pread64", "pwrite64", "close", "fstat", "newfstatat", "lseek", "clock_gettime", "getpid", \
         "gettid", "getrandom", "rt_sigprocmask", "rt_sigreturn"
 
-/* Longest value name, in bytes without the final NUL.  Names match [a-z0-9][a-z0-9.-]{0,62}: never
- * ".", ".." or a hidden file. */
+/* Longest value name, in bytes without the final NUL.  [S20] Names match
+ * [a-z0-9][a-z0-9.-]{0,62}: never ".", ".." or a hidden file. */
 #define SWTPM_STORAGE_NAME_MAX 63
 
-/* Largest value, in bytes (16 MiB).  The smallest has 0 bytes. */
+/* [S21] Largest value, in bytes (16 MiB).  The smallest has 0 bytes. */
 #define SWTPM_STORAGE_VALUE_MAX (UINT32_C(16) << 20)
 
 /* Results of all ops.  The numbers are part of the ABI. */
 enum swtpm_plugin_result {
     SWTPM_PLUGIN_OK = 0,
-    /* There is no value of that name (get, del), or no store and it may not be made (open). */
+    /* [S22] There is no value of that name (get, del), or no store and it may not be made (open). */
     SWTPM_PLUGIN_NOT_FOUND = -1,
     /* The caller's buffer is smaller than the value. */
     SWTPM_PLUGIN_TOO_SMALL = -2,
@@ -100,16 +105,17 @@ enum swtpm_plugin_result {
     SWTPM_PLUGIN_BUSY = -3,
     /* Permission: EACCES, EPERM, EROFS, a link where a file was expected. */
     SWTPM_PLUGIN_DENIED = -4,
-    /* The medium, a quota or a configured limit is exhausted. */
+    /* [S23] The medium, a quota or a configured limit is exhausted. */
     SWTPM_PLUGIN_NO_SPACE = -5,
     /* What is stored contradicts itself; trying again will not help. */
     SWTPM_PLUGIN_CORRUPT = -6,
     /* This plugin, medium or library cannot do what was asked. */
     SWTPM_PLUGIN_UNSUPPORTED = -7,
+    /* [S24] The process gets no more memory. */
     SWTPM_PLUGIN_NO_MEMORY = -8,
-    /* The medium failed (EIO and everything that has no better name). */
+    /* [S25] The medium failed (EIO and everything that has no better name). */
     SWTPM_PLUGIN_IO = -9,
-    /* An argument breaks this contract: bad name, size over the limit, malformed location. */
+    /* [S26] An argument breaks this contract: bad name, size over the limit, malformed location. */
     SWTPM_PLUGIN_INVALID = -10,
     /* Somebody else owns this state now: the lock was lost or the store was taken over.  The host
      * stops using the handle for anything but close. */
@@ -145,29 +151,30 @@ enum swtpm_plugin_kind {
 /* A handle; its definition is the plugin's own. */
 struct swtpm_storage;
 
-/* Bits of swtpm_storage_ops.capabilities.  Bits that a host does not know it ignores; those above
- * bit 31 are 0. */
+/* Bits of swtpm_storage_ops.capabilities.  Bits that a host does not know it ignores;
+ * [S27] those above bit 31 are 0. */
 enum swtpm_storage_capability {
-    /* put and del with SWTPM_STORAGE_DURABLE survive power loss once they have returned.  Without
-     * this bit the host refuses to start unless its user switched durability off. */
+    /* [S28] put and del with SWTPM_STORAGE_DURABLE survive power loss once they have returned.
+     * Without this bit the host refuses to start unless its user switched durability off. */
     SWTPM_STORAGE_CAN_BE_DURABLE = 1,
-    /* lock excludes other processes.  Without this bit the host refuses to start unless its user
-     * switched locking off. */
+    /* [S29] lock excludes other processes.  Without this bit the host refuses to start unless its
+     * user switched locking off. */
     SWTPM_STORAGE_CAN_LOCK = 2
 };
 
 /* Bits of swtpm_storage_parameters.flags. */
 enum swtpm_storage_open_flag {
-    /* The store may be made if it does not exist (a directory only beneath an existing one). */
+    /* [S30] The store may be made if it does not exist (a directory only beneath an existing
+     * one). */
     SWTPM_STORAGE_CREATE = 1,
-    /* Only get and list will follow; nothing on the medium may change, not even a lock file.  lock,
-     * put and del return DENIED.  Wins over CREATE. */
+    /* Only get and list will follow; [S31] nothing on the medium may change, not even a lock file.
+     * [S32] lock, put and del return DENIED.  [S33] Wins over CREATE. */
     SWTPM_STORAGE_READ_ONLY = 2
 };
 
 /* Bits of the flags of put and del. */
 enum swtpm_storage_write_flag {
-    /* Return only when the change survives power loss, the directory entry included. */
+    /* Returns only when the change survives power loss, the directory entry included. */
     SWTPM_STORAGE_DURABLE = 1
 };
 
@@ -181,63 +188,64 @@ enum swtpm_path_access {
 struct swtpm_storage_parameters {
     /* What followed `NAME://` in the URI, or the argument of dir=; not decoded, never NULL. */
     const char *location;
-    /* Permission bits for files that the plugin makes, at most 0777; not subject to umask. */
+    /* [S34] Permission bits for files that the plugin makes, at most 0777; not subject to
+     * umask. */
     uint32_t mode;
     /* enum swtpm_storage_open_flag */
     uint32_t flags;
     /*
      * To be called during open, once for each existing file or directory that later ops will
      * open by path, with enum swtpm_path_access.  Descriptors opened during open need no
-     * announcement.  Returns 0, or a code that open must return.
+     * announcement.  [S35] Returns 0, or a code that open must return.
      */
     int (*announce_path)(void *context, const char *path, uint32_t access);
     /* First argument of announce_path. */
     void *context;
 };
 
-/* Called by list for each value.  `name` lives for the call.  Returns 0 to go on; any other value
- * ends the listing, and list returns it. */
+/* Called by list for each value.  `name` lives for the call.  Returns 0 to go on; [S36] any other
+ * value ends the listing, and list returns it. */
 typedef int (*swtpm_storage_visitor)(void *context, const char *name, uint64_t size);
 
 struct swtpm_storage_ops {
     /* enum swtpm_storage_capability */
     uint64_t capabilities;
 
-    /* Opens the store at parameters->location and sets *storage.  Takes no lock. */
+    /* Opens the store at parameters->location and sets *storage.  [S37] Takes no lock. */
     int (*open)(struct swtpm_storage **storage, const struct swtpm_storage_parameters *parameters,
                 struct swtpm_plugin_error *error);
 
-    /* Releases the lock, if held, and everything that open acquired.  Cannot fail. */
+    /* [S38] Releases the lock, if held, and everything that open acquired.  Cannot fail. */
     void (*close)(struct swtpm_storage *storage);
 
-    /* One immediate try to become the only holder of this store among all processes and handles;
-     * the host does the retrying.  BUSY if somebody else holds it, with the holder's pid in the
-     * message where it can be known.  Taking it twice with one handle succeeds.  The lock is
-     * released by unlock, by close and by the death of the process.  (A host that forked with an
+    /* [S39] One immediate try to become the only holder of this store among all processes and
+     * handles; the host does the retrying.  [S40] BUSY if somebody else holds it, with the holder's
+     * pid in the message where it can be known.  [S41] Taking it twice with one handle succeeds.
+     * [S42] The lock is released by unlock, by close and by the death of the process.  (A host that forked with an
      * open handle would share the lock with its child; it does not.) */
     int (*lock)(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
-    /* Gives the lock back.  Succeeds if it is not held. */
+    /* Gives the lock back.  [S43] Succeeds if it is not held. */
     int (*unlock)(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
-    /* Copies the whole value into `buffer` and sets *size to its size.  With a buffer of size 0 it
-     * only sets *size and succeeds, whatever the value's size.  TOO_SMALL if the value is larger
-     * than a buffer of another size. */
+    /* [S44] Copies the whole value into `buffer` and sets *size to its size.  [S45] With a buffer of
+     * size 0 it only sets *size and succeeds, whatever the value's size.  [S46] TOO_SMALL if the
+     * value is larger than a buffer of another size. */
     int (*get)(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
                size_t *size, struct swtpm_plugin_error *error);
 
-    /* Stores or replaces a value.  After a crash at any instant get gives all of the old or all of
-     * the new value; after a failed put the old one, or the new one where the medium failed after
-     * the exchange.  `flags` are of enum swtpm_storage_write_flag. */
+    /* [S47] Stores or replaces a value.  [S48] After a crash at any instant get gives all of the old
+     * or all of the new value; [S49] after a failed put the old one, or the new one where the medium
+     * failed after the exchange.  `flags` are of enum swtpm_storage_write_flag. */
     int (*put)(struct swtpm_storage *storage, const char *name, struct swtpm_bytes value,
                uint32_t flags, struct swtpm_plugin_error *error);
 
-    /* Removes a value (`delete` is a word of C++).  NOT_FOUND if there was none. */
+    /* [S50] Removes a value (`delete` is a word of C++).  NOT_FOUND if there was none. */
     int (*del)(struct swtpm_storage *storage, const char *name, uint32_t flags,
                struct swtpm_plugin_error *error);
 
-    /* Visits each value once, in no particular order, and nothing that is not a value (lock files,
-     * temporary files).  The visitor calls no op of the same handle. */
+    /* [S51] Visits each value once, in no particular order, and nothing that is not a value (lock
+     * files, temporary files).  The visitor calls no op of the same handle. */
     int (*list)(struct swtpm_storage *storage, swtpm_storage_visitor visit, void *context,
                 struct swtpm_plugin_error *error);
 };
@@ -264,43 +272,44 @@ enum swtpm_cipher_direction {
 #define SWTPM_GCM_TAG_SIZE 16
 
 /*
- * All crypto ops are one-shot and keep nothing.  A size that does not fit the algorithm is INVALID,
- * an algorithm that the library does not have is UNSUPPORTED.  Output buffers have exactly the size
- * of the output.  Inputs and outputs may be the same memory in cbc, and nowhere overlap otherwise.
+ * All crypto ops are one-shot and keep nothing.  [S52] A size that does not fit the algorithm is
+ * INVALID, [S53] an algorithm that the library does not have is UNSUPPORTED.  Output buffers have
+ * exactly the size of the output.  [S54] Inputs and outputs may be the same memory in cbc, and
+ * nowhere overlap otherwise.
  */
 struct swtpm_crypto_ops {
-    /* Fills the buffer with random bytes fit for keys.  IO if the generator fails, never a weaker
+    /* [S55] Fills the buffer with random bytes fit for keys.  IO if the generator fails, never a weaker
      * source in its place. */
     int (*random)(struct swtpm_buffer output, struct swtpm_plugin_error *error);
 
-    /* enum swtpm_digest_algorithm */
+    /* [S56] The digest of `input` by an enum swtpm_digest_algorithm. */
     int (*digest)(uint32_t algorithm, struct swtpm_bytes input, struct swtpm_buffer output,
                   struct swtpm_plugin_error *error);
 
-    /* HMAC (RFC 2104) with an enum swtpm_digest_algorithm; output of the digest's size. */
+    /* [S57] HMAC (RFC 2104) with an enum swtpm_digest_algorithm; output of the digest's size. */
     int (*hmac)(uint32_t algorithm, struct swtpm_bytes key, struct swtpm_bytes input,
                 struct swtpm_buffer output, struct swtpm_plugin_error *error);
 
-    /* AES-CBC (NIST SP 800-38A) without padding: `initialization_vector` has 16 bytes, `input` a
-     * multiple of 16, `output` as many as `input`. */
+    /* [S58] AES-CBC (NIST SP 800-38A) without padding: `initialization_vector` has 16 bytes,
+     * `input` a multiple of 16, `output` as many as `input`. */
     int (*cbc)(uint32_t algorithm, uint32_t direction, struct swtpm_bytes key,
                struct swtpm_bytes initialization_vector, struct swtpm_bytes input,
                struct swtpm_buffer output, struct swtpm_plugin_error *error);
 
-    /* AES-GCM (NIST SP 800-38D): `nonce` has 12 bytes.  Encrypting, `output` is `input` and a
-     * 16-byte tag behind it; decrypting, the other way round, and CORRUPT if the tag does not
+    /* [S59] AES-GCM (NIST SP 800-38D): `nonce` has 12 bytes.  Encrypting, `output` is `input` and a
+     * 16-byte tag behind it; decrypting, the other way round, and [S60] CORRUPT if the tag does not
      * verify, with nothing written to `output`. */
     int (*aead)(uint32_t algorithm, uint32_t direction, struct swtpm_bytes key,
                 struct swtpm_bytes nonce, struct swtpm_bytes associated_data,
                 struct swtpm_bytes input, struct swtpm_buffer output,
                 struct swtpm_plugin_error *error);
 
-    /* HKDF (RFC 5869), extract and expand, with an enum swtpm_digest_algorithm. */
+    /* [S61] HKDF (RFC 5869), extract and expand, with an enum swtpm_digest_algorithm. */
     int (*hkdf)(uint32_t algorithm, struct swtpm_bytes key, struct swtpm_bytes salt,
                 struct swtpm_bytes info, struct swtpm_buffer output,
                 struct swtpm_plugin_error *error);
 
-    /* PBKDF2 (RFC 8018) with HMAC of an enum swtpm_digest_algorithm and at least 1 round. */
+    /* [S62] PBKDF2 (RFC 8018) with HMAC of an enum swtpm_digest_algorithm and at least 1 round. */
     int (*pbkdf2)(uint32_t algorithm, struct swtpm_bytes password, struct swtpm_bytes salt,
                   uint32_t rounds, struct swtpm_buffer output, struct swtpm_plugin_error *error);
 };
