@@ -87,33 +87,35 @@ def _milliseconds(seconds):
 
 
 class Pending:
-    """A system call in flight.  `wait` or `abandon` ends it."""
+    """A system call in flight, until `wait` has given its result or `abandon` gave it up."""
 
     def __init__(self, handle, memory, result_of):
         self._handle = handle
         self._memory = memory  # what the library reads and writes meanwhile
         self._result_of = result_of
+        self._result = None
 
     def wait(self, timeout=PATIENCE):
         """What the call gives, or OSError; TimeoutError after `timeout` seconds, and the call goes
-        on."""
-        result = ctypes.c_ssize_t()
-        if _library.fake_wait(self._handle, _milliseconds(timeout), ctypes.byref(result)) != 0:
+        on.  May be called again."""
+        if not self.is_done_within(timeout):
             raise TimeoutError(f"no end of the call within {timeout} s")
-        self._handle = None
-        return self._result_of(_checked(result.value))
+        return self._result_of(_checked(self._result))
 
     def is_done_within(self, timeout):
-        """Whether the call ends within that many seconds; its result is then taken and dropped."""
-        try:
-            self.wait(timeout)
-        except TimeoutError:
-            return False
+        """Whether the call ends within that many seconds."""
+        if self._handle is not None:
+            result = ctypes.c_ssize_t()
+            if _library.fake_wait(self._handle, _milliseconds(timeout), ctypes.byref(result)) != 0:
+                return False
+            self._handle = None
+            self._result = result.value
         return True
 
     def interrupt(self):
         """A signal for the process that made the call."""
-        _library.fake_interrupt(self._handle)
+        if self._handle is not None:
+            _library.fake_interrupt(self._handle)
 
     def abandon(self):
         if self._handle is not None:
