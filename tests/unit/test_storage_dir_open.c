@@ -162,30 +162,36 @@ static void a_read_only_store_changes_nothing(void **state)
     assert_int_equal(count_entries(place->location), 1);
 }
 
-/* In a child that gives up root's rights; exits with minus the code. */
+/* In a child that gives up root's rights: opens, then calls `op`, if there is one; exits with minus
+ * the code. */
 struct attempt {
-    const struct store_place *place;
-    int (*try)(const struct store_place *place);
+    const char *location;
+    int (*op)(struct swtpm_storage *storage);
     char message[SWTPM_PLUGIN_ERROR_SIZE];
 };
 
 static void attempt_as_nobody(void *shared)
 {
     struct attempt *attempt = shared;
+    struct swtpm_storage *storage = NULL;
 
     if (setgid(65534) != 0 || setuid(65534) != 0)
         _exit(99);
-    int code = attempt->try(attempt->place);
+    int code = store_try_open(attempt->location, SWTPM_STORAGE_CREATE, &storage);
+    if (code == 0 && attempt->op != NULL)
+        code = attempt->op(storage);
+    if (storage != NULL)
+        store_ops->close(storage);
     memcpy(attempt->message, store_error.message, sizeof attempt->message);
     _exit(-code);
 }
 
-static void assert_denied_to_nobody(const struct store_place *place,
-                                    int (*try)(const struct store_place *place), const char *path)
+static void assert_denied_to_nobody(const char *location, int (*op)(struct swtpm_storage *storage),
+                                    const char *path)
 {
     struct attempt *attempt = child_shared(sizeof *attempt);
 
-    *attempt = (struct attempt){.place = place, .try = try};
+    *attempt = (struct attempt){.location = location, .op = op};
     int status = child_run(attempt_as_nobody, attempt);
     assert_true(WIFEXITED(status));
     assert_int_equal(-WEXITSTATUS(status), SWTPM_PLUGIN_DENIED);
@@ -194,47 +200,24 @@ static void assert_denied_to_nobody(const struct store_place *place,
         fail_msg("wanted %s and the reason in: %s", path, attempt->message);
 }
 
-static int open_it(const struct store_place *place)
+static int get_value(struct swtpm_storage *storage)
 {
-    struct swtpm_storage *storage = NULL;
-    return store_try_open(place->location, SWTPM_STORAGE_CREATE, &storage);
+    return store_failing_get(storage, "value");
 }
 
-static int make_another(const struct store_place *place)
+static int put_value(struct swtpm_storage *storage)
 {
-    struct swtpm_storage *storage = NULL;
-    return store_try_open(path_in(place->directory, "another"), SWTPM_STORAGE_CREATE, &storage);
+    return store_put(storage, "value", "new");
 }
 
-static int get_it(const struct store_place *place)
+static int delete_value(struct swtpm_storage *storage)
 {
-    struct swtpm_storage *storage = NULL;
-    return open_it(place) != 0 || store_try_open(place->location, 0, &storage) != 0
-               ? 0
-               : store_failing_get(storage, "value");
+    return store_ops->del(storage, "value", 0, &store_error);
 }
 
-static int lock_it(const struct store_place *place)
+static int take_lock(struct swtpm_storage *storage)
 {
-    struct swtpm_storage *storage = NULL;
-    return store_try_open(place->location, 0, &storage) != 0
-               ? 0
-               : store_ops->lock(storage, &store_error);
-}
-
-static int put_it(const struct store_place *place)
-{
-    struct swtpm_storage *storage = NULL;
-    return store_try_open(place->location, 0, &storage) != 0 ? 0
-                                                             : store_put(storage, "value", "new");
-}
-
-static int delete_it(const struct store_place *place)
-{
-    struct swtpm_storage *storage = NULL;
-    return store_try_open(place->location, 0, &storage) != 0
-               ? 0
-               : store_ops->del(storage, "value", 0, &store_error);
+    return store_ops->lock(storage, &store_error);
 }
 
 static void missing_permissions_are_told(void **state)
@@ -246,14 +229,14 @@ static void missing_permissions_are_told(void **state)
     assert_int_equal(store_ops->lock(place->storage, &store_error), 0);
     assert_int_equal(store_ops->unlock(place->storage, &store_error), 0);
     assert_int_equal(chmod(place->directory, 0755), 0);
-    assert_denied_to_nobody(place, open_it, place->location);
-    assert_denied_to_nobody(place, make_another, "another");
+    assert_denied_to_nobody(place->location, NULL, place->location);
+    assert_denied_to_nobody(path_in(place->directory, "another"), NULL, "another");
 
     assert_int_equal(chmod(place->location, 0755), 0);
-    assert_denied_to_nobody(place, get_it, path_in(place->location, "value"));
-    assert_denied_to_nobody(place, put_it, path_in(place->location, "TMP-value"));
-    assert_denied_to_nobody(place, delete_it, path_in(place->location, "value"));
-    assert_denied_to_nobody(place, lock_it, path_in(place->location, ".lock"));
+    assert_denied_to_nobody(place->location, get_value, path_in(place->location, "value"));
+    assert_denied_to_nobody(place->location, put_value, path_in(place->location, "TMP-value"));
+    assert_denied_to_nobody(place->location, delete_value, path_in(place->location, "value"));
+    assert_denied_to_nobody(place->location, take_lock, path_in(place->location, ".lock"));
     assert_contents(path_in(place->location, "value"), "old");
 }
 
