@@ -19,4 +19,5 @@ put()
 
 put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl"
 put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so"
+put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"
 put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h

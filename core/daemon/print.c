@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/confinement.h"
 #include "daemon/help.h"
+#include "plugin/print.h"
 #include "tpm/info.h"
 #include "tpm/profile.h"
 
@@ -63,6 +65,11 @@ static int print_profiles(const struct config *config, FILE *to, struct error *e
     return -1;
 }
 
+static int print_plugins(const struct config *config, FILE *to, struct error *error)
+{
+    return plugins_print(&config->plugin_search, isatty(STDOUT_FILENO) != 0, to, error);
+}
+
 static const printer printers[] = {
     [CONFIG_HELP] = print_help,
     [CONFIG_VERSION] = print_version,
@@ -70,6 +77,7 @@ static const printer printers[] = {
     [CONFIG_PRINT_STATES] = print_states,
     [CONFIG_PRINT_PROFILES] = print_profiles,
     [CONFIG_PRINT_INFO] = print_info,
+    [CONFIG_PRINT_PLUGINS] = print_plugins,
     [CONFIG_PRINT_SANDBOX] = confinement_print,
 };
 
