@@ -27,6 +27,9 @@ static uint32_t start_download(struct state_download *download, enum state_type 
 
     state_download_drop(download);
     uint32_t result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
+    /* A client that was told of a state that is not there has fetched all there is. */
+    if (result == TPM_RETRY)
+        tpm_state_blob_fetched(type);
     if (result != TPM_SUCCESS)
         return result;
     download->active = true;

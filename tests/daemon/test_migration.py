@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A TPM in use moves between two daemons (COMPAT §5): on one shared state directory, there and back,
+cancelled and half done, with and without a migration key."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+import tpm12
+import tpm2
+from daemon import Daemon
+from fake_kernel import error_of
+from ptm import Control, ControlError
+from tpm12 import Tpm12
+from tpm2 import Tpm2
+
+PERMANENT, VOLATILE, SAVESTATE = 1, 2, 3
+RETRY = 0x800
+INDEX = 0x01500001
+INDEX_12 = 0x00011101
+PCR = 16
+PCR_12 = 10
+
+
+class Guest2:
+    """Work on a TPM 2 that leaves traces in its permanent and in its volatile state."""
+
+    def __init__(self, file):
+        self.tpm = Tpm2(file)
+        self.file = file
+
+    def start(self):
+        self.tpm.startup()
+        self.tpm.run(tpm2.nv_define(INDEX, 8))
+
+    def work(self, value):
+        self.tpm.run(tpm2.nv_write(INDEX, value))
+        self.tpm.run(tpm2.pcr_extend(PCR, value.ljust(32, b"\0")))
+
+    def traces(self):
+        return self.tpm.nv_read(INDEX, 8), self.tpm.pcr_read(PCR)
+
+    def a_write(self):
+        return tpm2.nv_write(INDEX, b"too late")
+
+
+class Guest12:
+    """The same on a TPM 1.2."""
+
+    def __init__(self, file):
+        self.tpm = Tpm12(file)
+        self.file = file
+
+    def start(self):
+        self.tpm.startup()
+        self.tpm.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
+        self.tpm.run(tpm12.physical_presence(tpm12.PP_PRESENT))
+        self.tpm.run(tpm12.nv_define(INDEX_12, 8))
+
+    def work(self, value):
+        self.tpm.run(tpm12.nv_write(INDEX_12, value))
+        self.tpm.run(tpm12.extend(PCR_12, value.ljust(20, b"\0")))
+
+    def traces(self):
+        return self.tpm.nv_read(INDEX_12, 8), self.tpm.pcr_read(PCR_12)
+
+    def a_write(self):
+        return tpm12.nv_write(INDEX_12, b"too late")
+
+
+def fetch(control):
+    """All blobs in the order of COMPAT §5: {type: (flags, blob)}."""
+    blobs = {}
+    for kind in (PERMANENT, VOLATILE, SAVESTATE):
+        try:
+            blobs[kind] = control.get_blob(kind)
+        except ControlError as error:
+            if error.result != RETRY:
+                raise
+    return blobs
+
+
+class Migration:
+    """Mixed into one class for each TPM version and kind of key."""
+
+    tpm2 = True
+    key = ()
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="swtpm-cuse-test.")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.state = os.path.join(self.directory, "state")
+        self.key_options = []
+        if self.key:
+            path = os.path.join(self.directory, "key")
+            with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write(b"0123456789abcdef")
+            self.key_options = [self.key[0], f"file={path},format=binary"]
+
+    def daemon(self, migration):
+        return Daemon(tpm2=self.tpm2, state_directory=self.state,
+                      options=["--migration", migration] + self.key_options)
+
+    def guest(self, file):
+        return Guest2(file) if self.tpm2 else Guest12(file)
+
+    def receive(self, control, blobs):
+        """What a hypervisor does at the destination."""
+        self.assertEqual(control.stop(), 0)
+        for kind, (flags, blob) in blobs.items():
+            self.assertEqual(control.set_blob(kind, flags, blob), 0)
+        self.assertEqual(control.init(), 0)
+
+    def source(self, stack_daemon):
+        file = stack_daemon.open()
+        control = Control(file)
+        self.assertEqual(control.init(), 0)
+        guest = self.guest(file)
+        guest.start()
+        guest.work(b"before 1")
+        return control, guest
+
+    def test_there_and_back(self):
+        with self.daemon("release-lock-outgoing") as first, \
+                self.daemon("incoming,release-lock-outgoing") as second:
+            control, guest = self.source(first)
+            traces = guest.traces()
+            file = second.open()
+            other_control, other = Control(file), self.guest(file)
+            self.assertEqual(other_control.init(), 0)
+
+            self.receive(other_control, fetch(control))
+            self.assertEqual(other.traces(), traces)
+            other.work(b"over the")
+            traces = other.traces()
+
+            # Back into the first, which has been stopped meanwhile.
+            self.assertEqual(control.stop(), 0)
+            self.receive(control, fetch(other_control))
+            self.assertEqual(guest.traces(), traces)
+            guest.work(b"back now")
+            traces = guest.traces()
+            self.assertEqual(second.shut_down(), 0)
+            self.assertEqual(first.shut_down(), 0)
+        with Daemon(tpm2=self.tpm2, state_directory=self.state, options=self.key_options) as third:
+            file = third.open()
+            self.assertEqual(Control(file).init(), 0)
+            guest = self.guest(file)
+            guest.tpm.startup()
+            self.assertEqual(guest.traces()[0], traces[0])
+
+    def test_a_cancelled_migration_goes_on_at_the_source(self):
+        with self.daemon("release-lock-outgoing") as first:
+            control, guest = self.source(first)
+            with self.daemon("incoming") as second:
+                file = second.open()
+                other_control = Control(file)
+                self.assertEqual(other_control.init(), 0)
+                fetch(control)
+                second.crash()
+            guest.work(b"going on")
+            traces = guest.traces()
+            self.assertEqual(traces[0], b"going on")
+            self.assertEqual(control.lock_storage(), 0)
+            self.assertEqual(control.stop(), 0)
+            self.assertEqual(control.init(), 0)
+            guest.tpm.startup()
+            self.assertEqual(guest.traces()[0], traces[0])
+
+    def test_a_source_that_was_overtaken_writes_nothing(self):
+        with self.daemon("release-lock-outgoing") as first:
+            control, guest = self.source(first)
+            with self.daemon("incoming") as second:
+                file = second.open()
+                other_control, other = Control(file), self.guest(file)
+                self.assertEqual(other_control.init(), 0)
+                self.receive(other_control, fetch(control))
+                other.work(b"overtook")
+                self.assertEqual(error_of(guest.file.write, guest.a_write()), "EIO")
+                self.assertEqual(second.shut_down(), 0)
+            # The lock is free now, but the state is not the one that the source knows.
+            self.assertEqual(error_of(guest.file.write, guest.a_write()), "EIO")
+            self.assertIn("changed by another process", first.log)
+            self.assertNotEqual(control.lock_storage(), 0)
+            self.assertEqual(control.init(), 0)
+            guest.tpm.startup()
+            self.assertEqual(guest.traces()[0], b"overtook")
+
+    def test_the_destination_takes_the_lock_with_its_first_command(self):
+        with self.daemon("incoming") as first:
+            file = first.open()
+            self.assertEqual(Control(file).init(), 0)
+            self.guest(file).start()
+            with self.daemon("incoming") as second:
+                file = second.open()
+                self.assertEqual(Control(file).init(), 0)
+                self.assertEqual(error_of(file.write, self.guest(file).a_write()), "EIO")
+                self.assertIn(str(first.pid), second.log)
+
+
+class Tpm2Plain(Migration, unittest.TestCase):
+    pass
+
+
+class Tpm12Plain(Migration, unittest.TestCase):
+    tpm2 = False
+
+
+if __name__ == "__main__":
+    unittest.main()
