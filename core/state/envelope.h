@@ -15,6 +15,10 @@
  * wrong with the bytes; the caller puts their name before it.
  */
 
+/* Largest plain state that is wrapped, in bytes: with all that is put around it, it stays below the
+ * largest value of a store. */
+#define ENVELOPE_STATE_MAX (SWTPM_STORAGE_VALUE_MAX - 1024)
+
 /* Wraps a plain state for the value that `version` and `type` name.  `envelope` is replaced on
  * success, else untouched.  TPM_RESOURCES if there is no memory. */
 TPM_RESULT envelope_wrap(const struct state_key *key, enum tpm_version version,

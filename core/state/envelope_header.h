@@ -19,7 +19,8 @@
 enum envelope_version {
     ENVELOPE_VERSION_UNTAGGED = 1, /* no TLVs; read only */
     ENVELOPE_VERSION_TAGGED = 2,   /* what the original writes */
-    ENVELOPE_VERSION_STRONG = 3    /* with TLVs that only this program knows */
+    /* With TLVs that only this program knows; far from the numbers that the original may use yet. */
+    ENVELOPE_VERSION_STRONG = 128
 };
 
 enum envelope_flag {
@@ -31,20 +32,20 @@ enum envelope_flag {
 };
 
 struct envelope_header {
-    uint8_t version;         /* enum envelope_version, or newer */
-    uint8_t minimum_version; /* a reader must know this one */
-    uint16_t flags;          /* enum envelope_flag */
+    enum envelope_version version; /* the minimum version follows from it */
+    uint16_t flags;                /* enum envelope_flag */
 };
 
 /*
- * Parses the header and checks each of its fields against the size of `envelope`; *body is what
- * follows it.  TPM_BAD_VERSION if only a newer program can read it, TPM_FAIL if it is no envelope;
- * outputs are untouched then.
+ * Parses the header and checks each of its fields; *body is what follows it.  Only what one of the
+ * known writers writes is taken, since nothing but this check protects the header of a state that is
+ * not encrypted by AES-GCM.  TPM_BAD_VERSION if a newer program wrote it, TPM_FAIL if it is no
+ * envelope; outputs are untouched then.
  */
 TPM_RESULT envelope_header_parse(struct swtpm_bytes envelope, struct envelope_header *header,
                                  struct swtpm_bytes *body, struct error *error);
 
-/* Writes the header of an envelope of `total` bytes, header included. */
+/* Writes the header of an envelope of `total` bytes, header included; not of version 1. */
 void envelope_header_write(uint8_t to[ENVELOPE_HEADER_SIZE], const struct envelope_header *header,
                            uint32_t total);
 

@@ -10,7 +10,8 @@
 /*
  * Keys for states (--key) and for state blobs (--migration-key): read from a file or descriptor,
  * or derived from a passphrase (COMPAT §1 and §4).  Key material lives in one locked allocation
- * that stays out of core dumps, and is wiped when freed.
+ * that stays out of core dumps, and is wiped when freed.  A forked child does not inherit the lock
+ * (mlock(2)): load keys in the process that uses them.  A key is used by one thread at a time.
  */
 
 struct state_key;
@@ -46,7 +47,9 @@ struct key_parameters {
     bool require;             /* --migration-key: refuse blobs that are not encrypted */
 };
 
-/* Reads or derives the key.  0, or -1 with a message that names the option and never the key. */
+/* Reads or derives the key; `crypto` must live as long as the key.  A descriptor is closed and a file
+ * removed where that was asked for.  A key file that everybody can read gets a warning in the log.
+ * 0, or -1 with a message that names the option and never the key. */
 int state_key_load(const struct key_parameters *parameters, const struct crypto *crypto,
                    struct state_key **key, struct error *error);
 

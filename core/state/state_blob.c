@@ -1,98 +1,161 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_blob.h"
 
+#include <string.h>
+
 #include <libtpms/tpm_error.h>
 
-#include "state/envelope_header.h"
-#include "state/tlv.h"
+#include "state/layer.h"
+#include "state/result.h"
+
+/* --------------------------------------------------------------------------------------- wrap */
+
+/* The keys in use; NULL for a plain layer. */
+struct blob_uses {
+    const struct key_use *state;
+    const struct key_use *migration;
+};
+
+static int write_header(const struct blob_uses *uses, size_t total, struct layer_context *context,
+                        struct error *error)
+{
+    bool strong = layer_is_strong(uses->state) || layer_is_strong(uses->migration);
+    const struct envelope_header header = {
+        .version = strong ? ENVELOPE_VERSION_STRONG : ENVELOPE_VERSION_TAGGED,
+        .flags = (uint16_t)(ENVELOPE_IS_MIGRATION_DATA | layer_flags(LAYER_STATE, uses->state) |
+                            layer_flags(LAYER_MIGRATION, uses->migration))};
+
+    if (total > STATE_BLOB_MAX) {
+        error_set(error, "a state blob of %zu bytes is above the limit of %d", total,
+                  STATE_BLOB_MAX);
+        return SWTPM_PLUGIN_INVALID;
+    }
+    envelope_header_write(context->header, &header, (uint32_t)total);
+    return 0;
+}
+
+static int wrap(const struct blob_uses *uses, const char *value_name, struct swtpm_bytes plain,
+                struct buffer *blob, struct error *error)
+{
+    size_t inner_size = layer_wrapped_size(uses->state, plain.size);
+    size_t total = ENVELOPE_HEADER_SIZE + layer_wrapped_size(uses->migration, inner_size);
+    struct layer_context context = {.value_name = value_name};
+    struct buffer inner = {0};
+
+    int result = write_header(uses, total, &context, error);
+    if (result == 0 && (buffer_reserve(&inner, inner_size) != 0 ||
+                        buffer_reserve(blob, total) != 0 ||
+                        buffer_append(blob, context.header, sizeof context.header) != 0)) {
+        error_set(error, "no memory for the state blob");
+        result = SWTPM_PLUGIN_NO_MEMORY;
+    }
+    if (result == 0)
+        result = layer_wrap(LAYER_STATE, uses->state, &context, plain, &inner, error);
+    if (result == 0)
+        result = layer_wrap(LAYER_MIGRATION, uses->migration, &context,
+                            (struct swtpm_bytes){inner.data, inner.size}, blob, error);
+    buffer_free(&inner);
+    return result;
+}
 
 TPM_RESULT state_blob_wrap(const struct state_blob_keys *keys, enum tpm_version version,
                            enum state_type type, struct swtpm_bytes plain, bool decrypted,
                            struct buffer *blob, bool *encrypted, struct error *error)
 {
-    (void)keys;
-    (void)version;
-    (void)type;
-    (void)decrypted;
-    const struct envelope_header header = {.version = ENVELOPE_VERSION_TAGGED,
-                                           .minimum_version = ENVELOPE_VERSION_UNTAGGED,
-                                           .flags = ENVELOPE_IS_MIGRATION_DATA};
-    enum { OVERHEAD = ENVELOPE_HEADER_SIZE + 2 * TLV_HEADER_SIZE };
-    uint8_t bytes[ENVELOPE_HEADER_SIZE];
+    struct key_use state_use;
+    struct key_use migration_use;
+    struct blob_uses uses = {0};
     struct buffer wrapped = {0};
+    int result = 0;
 
-    if (plain.size > STATE_BLOB_MAX - OVERHEAD) {
-        error_set(error, "a state of %zu bytes is too large for a blob", plain.size);
-        return TPM_FAIL;
+    if (keys->state_key != NULL && !decrypted) {
+        result = key_use_for_wrapping(keys->state_key, &state_use, error);
+        uses.state = &state_use;
     }
-    uint32_t inner_size = (uint32_t)(TLV_HEADER_SIZE + plain.size);
-    envelope_header_write(bytes, &header, (uint32_t)(OVERHEAD + plain.size));
-    if (buffer_append(&wrapped, bytes, sizeof bytes) != 0 ||
-        tlv_append_header(&wrapped, TLV_MIGRATION, inner_size) != 0 ||
-        tlv_append(&wrapped, TLV_STATE, plain) != 0) {
-        buffer_free(&wrapped);
-        error_set(error, "no memory for the state blob");
-        return TPM_RESOURCES;
+    if (result == 0 && keys->migration_key != NULL) {
+        result = key_use_for_wrapping(keys->migration_key, &migration_use, error);
+        uses.migration = &migration_use;
     }
-    buffer_move(blob, &wrapped);
-    *encrypted = false;
-    return TPM_SUCCESS;
+    if (result == 0)
+        result = wrap(&uses, state_value_name(version, type), plain, &wrapped, error);
+    if (result == 0) {
+        buffer_move(blob, &wrapped);
+        *encrypted = uses.state != NULL;
+    }
+    buffer_free(&wrapped);
+    return tpm_result(result);
 }
 
-static TPM_RESULT find_item(struct swtpm_bytes tlvs, uint16_t tag, struct swtpm_bytes *value,
-                            struct error *error)
+/* ------------------------------------------------------------------------------------- unwrap */
+
+static bool flags_are_possible(const struct envelope_header *header)
 {
-    if (tlv_check(tlvs, error) != 0)
-        return TPM_FAIL;
-    if (!tlv_find(tlvs, tag, value)) {
-        error_set(error, "damaged: it has no item with tag %u", tag);
-        return TPM_FAIL;
-    }
-    return TPM_SUCCESS;
+    const uint16_t all = ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS |
+                         ENVELOPE_ENCRYPTED_BY_MIGRATION_KEY | ENVELOPE_MIGRATION_KEY_256_BITS |
+                         ENVELOPE_IS_MIGRATION_DATA;
+    uint16_t flags = header->flags;
+
+    if ((flags & ENVELOPE_STATE_KEY_256_BITS) && !(flags & ENVELOPE_ENCRYPTED_BY_STATE_KEY))
+        return false;
+    if ((flags & ENVELOPE_MIGRATION_KEY_256_BITS) && !(flags & ENVELOPE_ENCRYPTED_BY_MIGRATION_KEY))
+        return false;
+    /* Version 1 did not mark blobs. */
+    if (header->version != ENVELOPE_VERSION_UNTAGGED && !(flags & ENVELOPE_IS_MIGRATION_DATA))
+        return false;
+    return (flags & ~all) == 0;
 }
 
-static TPM_RESULT check_flags(const struct envelope_header *header, bool encrypted,
+static TPM_RESULT check_flags(const struct state_blob_keys *keys,
+                              const struct envelope_header *header, bool encrypted,
                               struct error *error)
 {
-    if ((header->flags & ENVELOPE_IS_MIGRATION_DATA) == 0) {
-        error_set(error, "not a migration blob");
+    if (!flags_are_possible(header)) {
+        error_set(error, "damaged or no state blob: its header has flags %#x", header->flags);
         return TPM_FAIL;
     }
-    if (encrypted || header->flags & ENVELOPE_ENCRYPTED_BY_MIGRATION_KEY) {
-        error_set(error, "encrypted, and no migration key was given: use --migration-key");
-        return TPM_KEYNOTFOUND;
-    }
-    if (header->flags & ENVELOPE_ENCRYPTED_BY_STATE_KEY) {
-        error_set(error, "it holds an encrypted state, and no key was given: use --key");
+    if (keys->require_encrypted && !(header->flags & ENVELOPE_ENCRYPTED_BY_MIGRATION_KEY)) {
+        error_set(error, "not encrypted with a migration key, which option --migration-key "
+                         "requires");
         return TPM_DECRYPT_ERROR;
     }
+    if (encrypted && !(header->flags & ENVELOPE_ENCRYPTED_BY_STATE_KEY)) {
+        error_set(error, "said to hold a state that is encrypted with the state key, and it does "
+                         "not");
+        return keys->state_key == NULL ? TPM_KEYNOTFOUND : TPM_FAIL;
+    }
     return TPM_SUCCESS;
+}
+
+/* A key is for what is encrypted; the rest is taken as it is (COMPAT §4). */
+static const struct state_key *key_for(const struct state_key *key,
+                                       const struct envelope_header *header, uint16_t flag)
+{
+    return header->flags & flag ? key : NULL;
 }
 
 TPM_RESULT state_blob_unwrap(const struct state_blob_keys *keys, enum tpm_version version,
                              enum state_type type, struct swtpm_bytes blob, bool encrypted,
                              struct buffer *plain, struct error *error)
 {
-    (void)keys;
-    (void)version;
-    (void)type;
+    struct layer_context context = {.value_name = state_value_name(version, type)};
     struct envelope_header header;
-    struct swtpm_bytes bytes;
-    struct buffer copy = {0};
+    struct swtpm_bytes body;
+    struct buffer inner = {0};
 
-    TPM_RESULT result = envelope_header_parse(blob, &header, &bytes, error);
+    TPM_RESULT result = envelope_header_parse(blob, &header, &body, error);
     if (result == TPM_SUCCESS)
-        result = check_flags(&header, encrypted, error);
-    if (result == TPM_SUCCESS)
-        result = find_item(bytes, TLV_MIGRATION, &bytes, error);
-    if (result == TPM_SUCCESS)
-        result = find_item(bytes, TLV_STATE, &bytes, error);
+        result = check_flags(keys, &header, encrypted, error);
     if (result != TPM_SUCCESS)
         return result;
-    if (buffer_append(&copy, bytes.data, bytes.size) != 0) {
-        error_set(error, "no memory for the state");
-        return TPM_RESOURCES;
-    }
-    buffer_move(plain, &copy);
-    return TPM_SUCCESS;
+    memcpy(context.header, blob.data, sizeof context.header);
+    result = layer_unwrap(
+        LAYER_MIGRATION,
+        key_for(keys->migration_key, &header, ENVELOPE_ENCRYPTED_BY_MIGRATION_KEY), &header,
+        &context, body, &inner, error);
+    if (result == TPM_SUCCESS)
+        result = layer_unwrap(
+            LAYER_STATE, key_for(keys->state_key, &header, ENVELOPE_ENCRYPTED_BY_STATE_KEY),
+            &header, &context, (struct swtpm_bytes){inner.data, inner.size}, plain, error);
+    buffer_free(&inner);
+    return result;
 }

@@ -14,7 +14,8 @@
 /*
  * State blobs: states on the way from one TPM to another (COMPAT §4, "A blob got with
  * GET_STATEBLOB").  Pure functions: nothing is stored, nothing is remembered.  Results and messages
- * as in state_store.h, and TPM_KEYNOTFOUND (0xD) where the migration key is needed but missing.
+ * as in state_store.h, and TPM_KEYNOTFOUND (0xD) where a key is needed and not there.  The caller
+ * puts the name of the blob before the message.
  */
 
 /* Largest blob taken or given, in bytes (COMPAT §3). */
@@ -27,16 +28,19 @@ struct state_blob_keys {
 };
 
 /*
- * Wraps a plain state into a blob.  With a state key, and unless `decrypted` is asked for, the inner
- * state is encrypted under it; with a migration key the blob is encrypted under that too, and
- * *encrypted is set (flag 2 of GET_STATEBLOB).
+ * Wraps a plain state into a blob.  With a state key, and unless `decrypted` is asked for (flag 1 of
+ * GET_STATEBLOB), the state in it is encrypted under that key, and *encrypted (flag 2 of its answer)
+ * tells so.  With a migration key the whole is encrypted under that besides.
  */
 TPM_RESULT state_blob_wrap(const struct state_blob_keys *keys, enum tpm_version version,
                            enum state_type type, struct swtpm_bytes plain, bool decrypted,
                            struct buffer *blob, bool *encrypted, struct error *error);
 
-/* Unwraps a blob into the plain state.  `encrypted` is what the client said of it (flag 2 of
- * SET_STATEBLOB).  `plain` is replaced on success, else untouched. */
+/*
+ * Unwraps a blob into the plain state.  What the blob is encrypted with stands in its header;
+ * `encrypted` is what the client says of it (flag 2 of SET_STATEBLOB): that the state in it is
+ * encrypted under the state key, which is checked.  `plain` is replaced on success, else untouched.
+ */
 TPM_RESULT state_blob_unwrap(const struct state_blob_keys *keys, enum tpm_version version,
                              enum state_type type, struct swtpm_bytes blob, bool encrypted,
                              struct buffer *plain, struct error *error);

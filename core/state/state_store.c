@@ -8,6 +8,7 @@
 #include <libtpms/tpm_error.h>
 
 #include "state/envelope.h"
+#include "state/result.h"
 #include "state/state_listing.h"
 #include "util/log.h"
 
@@ -27,20 +28,6 @@ struct state_store {
     bool locked;
     struct remembered_state remembered[STATE_SAVE + 1];
 };
-
-static TPM_RESULT tpm_result(int storage_result)
-{
-    switch (storage_result) {
-    case SWTPM_PLUGIN_OK:
-        return TPM_SUCCESS;
-    case SWTPM_PLUGIN_NOT_FOUND:
-        return TPM_RETRY;
-    case SWTPM_PLUGIN_NO_MEMORY:
-        return TPM_RESOURCES;
-    default:
-        return TPM_FAIL;
-    }
-}
 
 static void name_in_error(const struct state_store *store, const char *value, struct error *error)
 {
@@ -136,7 +123,7 @@ static TPM_RESULT list_values(struct state_store *store, struct state_listing *l
     if (result == 0)
         return TPM_SUCCESS;
     error_prefix(error, "cannot list the state in %s: ", store->location);
-    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+    return tpm_result(result);
 }
 
 TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, bool *exists,
@@ -163,7 +150,7 @@ static TPM_RESULT load_value(struct state_store *store, const char *name, enum s
 
     int got = storage_get(store->storage, name, &stored, error);
     if (got != 0) {
-        result = tpm_result(got);
+        result = got == SWTPM_PLUGIN_NOT_FOUND ? TPM_RETRY : tpm_result(got);
         *damaged = got == SWTPM_PLUGIN_NOT_FOUND || got == SWTPM_PLUGIN_CORRUPT ||
                    got == SWTPM_PLUGIN_IO;
     } else {
@@ -356,7 +343,7 @@ out:
         name_in_error(store, backup, error);
     buffer_free(&previous);
     buffer_free(&plain);
-    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : result == 0 ? TPM_SUCCESS : TPM_FAIL;
+    return tpm_result(result);
 }
 
 static TPM_RESULT put_value(struct state_store *store, const char *name,
@@ -366,7 +353,7 @@ static TPM_RESULT put_value(struct state_store *store, const char *name,
     if (result == 0)
         return TPM_SUCCESS;
     name_in_error(store, name, error);
-    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+    return tpm_result(result);
 }
 
 static TPM_RESULT save_changed(struct state_store *store, enum state_type type,
@@ -407,7 +394,7 @@ static TPM_RESULT delete_value(struct state_store *store, const char *name, stru
     if (result == 0 || result == SWTPM_PLUGIN_NOT_FOUND)
         return TPM_SUCCESS;
     name_in_error(store, name, error);
-    return result == SWTPM_PLUGIN_NO_MEMORY ? TPM_RESOURCES : TPM_FAIL;
+    return tpm_result(result);
 }
 
 TPM_RESULT state_store_delete(struct state_store *store, enum state_type type,

@@ -20,7 +20,12 @@ enum tlv_tag {
     TLV_MIGRATION = 4,
     TLV_ENCRYPTED_MIGRATION = 5,
     TLV_STATE_IV = 6,
-    TLV_MIGRATION_IV = 7
+    TLV_MIGRATION_IV = 7,
+    /* Of our own (doc/state-format.md). */
+    TLV_STATE_DERIVATION = 0x8001,
+    TLV_GCM_STATE = 0x8002,
+    TLV_MIGRATION_DERIVATION = 0x8003,
+    TLV_GCM_MIGRATION = 0x8004
 };
 
 /* Walks over all of `tlvs`.  0, or -1 if a length overruns the end, bytes are left over or a tag
