@@ -26,11 +26,12 @@ static bool has_log_file(const struct config *config)
 static unsigned features(const struct config *config)
 {
     bool has_pid_file = config->pid_file != NULL || config->pid_fd >= 0;
+    bool captures = config->capture.file != NULL || config->capture.fd >= 0;
     bool moves_the_lock = config->migration_incoming || config->migration_release_lock;
 
     return (has_log_file(config) ? SECCOMP_LOG_FILE : 0u) |
            (has_pid_file ? SECCOMP_PID_FILE : 0u) |
-           (moves_the_lock ? SECCOMP_LOCK_AGAIN : 0u);
+           (moves_the_lock ? SECCOMP_LOCK_AGAIN : 0u) | (captures ? SECCOMP_CAPTURE : 0u);
 }
 
 /* A log that is a terminal or another device does not move: /dev stays out of reach. */

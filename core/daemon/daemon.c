@@ -20,6 +20,7 @@
 #include "sandbox/privileges.h"
 #include "state/state_blob.h"
 #include "state/state_store.h"
+#include "tpm/capture.h"
 #include "tpm/command.h"
 #include "tpm/crypto_library.h"
 #include "tpm/tpm.h"
@@ -68,6 +69,22 @@ static int open_channel(struct daemon *daemon, struct error *error)
         return -1;
     daemon->channel_fd = device_open_channel(error);
     return daemon->channel_fd < 0 ? -1 : 0;
+}
+
+static int open_capture(struct daemon *daemon, struct error *error)
+{
+    const struct config *config = daemon->config;
+    const struct capture_parameters parameters = {
+        .path = config->capture.file,
+        .fd = config->capture.fd,
+        .mode = config->capture.mode,
+        .truncate = config->capture.truncate,
+        .checksums = config->capture.checksums,
+        .name = config->device_name,
+        .program = "swtpm_cuse " SWTPM_VERSION,
+    };
+
+    return capture_open(&parameters, error);
 }
 
 static int open_pid_file(struct daemon *daemon, struct error *error)
@@ -306,6 +323,7 @@ static const step steps_before_fork[] = {
     check_profile,
     open_log,
     open_channel,
+    open_capture,
     open_pid_file,
     connect_to_service_manager,
     resolve_user,
@@ -380,6 +398,7 @@ static void release(struct daemon *daemon)
     worker_stop();
     notify_stopping(daemon->notify_fd, &ignored);
     tpm_release();
+    capture_close();
     state_store_free(daemon->store);
     storage_close(daemon->storage);
     state_key_free(daemon->state_key);

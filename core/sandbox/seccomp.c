@@ -56,7 +56,8 @@ static const struct core_call core_calls[] = {
     {"openat", SECCOMP_LOG_FILE, "the log file, again", &append_only},
     {"fchmod", SECCOMP_LOG_FILE, "the mode of a new log file", NULL},
     {"clock_nanosleep", SECCOMP_LOCK_AGAIN, "pauses between tries to take the lock", NULL},
-    {"ftruncate", SECCOMP_PID_FILE, "nothing but the pid in the pid file", NULL},
+    {"ftruncate", SECCOMP_PID_FILE | SECCOMP_CAPTURE,
+     "nothing but the pid in the pid file; no half packet in the capture", NULL},
     {"unlinkat", SECCOMP_PID_FILE, "the pid file is removed", NULL},
 };
 

@@ -27,7 +27,8 @@ enum seccomp_action {
 enum seccomp_feature {
     SECCOMP_LOG_FILE = 1,  /* --log file=: the file is opened again on SIGHUP */
     SECCOMP_PID_FILE = 2,  /* --pid: the file is written and removed */
-    SECCOMP_LOCK_AGAIN = 4 /* --migration: the storage lock is taken again, with pauses */
+    SECCOMP_LOCK_AGAIN = 4, /* --migration: the storage lock is taken again, with pauses */
+    SECCOMP_CAPTURE = 8     /* --pcap: half a packet is removed from the end of the file */
 };
 
 /* A call is allowed only if (argument & mask) == value. */

@@ -12,6 +12,7 @@
 #include <libtpms/tpm_tis.h>
 
 #include "swtpm_ptm.h"
+#include "tpm/capture.h"
 #include "tpm/command.h"
 #include "tpm/worker.h"
 #include "util/log.h"
@@ -260,9 +261,13 @@ static bool try_shutdown(enum tpm2_startup_type type)
     uint32_t code = TPM_FAIL;
 
     tpm2_command_put_shutdown(type, command);
-    if (run_command((struct swtpm_bytes){.data = command, .size = sizeof command}, &response) ==
-        TPM_SUCCESS)
-        tpm_header_code((struct swtpm_bytes){.data = response.data, .size = response.size}, &code);
+    const struct swtpm_bytes bytes = {.data = command, .size = sizeof command};
+    capture_command(bytes);
+    if (run_command(bytes, &response) == TPM_SUCCESS) {
+        const struct swtpm_bytes answer = {.data = response.data, .size = response.size};
+        capture_response(answer);
+        tpm_header_code(answer, &code);
+    }
     response_free(&response);
     return code == TPM_SUCCESS;
 }
@@ -344,7 +349,7 @@ static void log_exchange(struct swtpm_bytes command, struct swtpm_bytes response
               ordinal, command.size, tpm.locality, code, response.size);
 }
 
-struct swtpm_bytes tpm_process(struct swtpm_bytes command)
+static struct swtpm_bytes answer_command(struct swtpm_bytes command)
 {
     uint8_t locality;
 
@@ -357,6 +362,14 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     struct swtpm_bytes response = {.data = tpm.response.data, .size = tpm.response.size};
     remember_shutdown(command, response);
     log_exchange(command, response);
+    return response;
+}
+
+struct swtpm_bytes tpm_process(struct swtpm_bytes command)
+{
+    capture_command(command);
+    struct swtpm_bytes response = answer_command(command);
+    capture_response(response);
     return response;
 }
 
