@@ -54,15 +54,25 @@ struct swtpm_bytes fake_storage_peek(const struct storage *storage, const char *
     return (struct swtpm_bytes){storage->values[i].bytes.data, storage->values[i].bytes.size};
 }
 
-void fake_storage_poke(struct storage *storage, const char *name, const void *data, size_t size)
+/* All of the new value or all of the old one.  0, or -1 if there is no memory. */
+static int replace(struct storage *storage, const char *name, struct swtpm_bytes value)
 {
+    struct buffer copy = {0};
     size_t i = find(storage, name);
+
     if (i == MAX_VALUES)
         i = find(storage, "");
     assert(i < MAX_VALUES && strlen(name) <= SWTPM_STORAGE_NAME_MAX);
+    if (buffer_append(&copy, value.data, value.size) != 0)
+        return -1;
     strcpy(storage->values[i].name, name);
-    buffer_clear(&storage->values[i].bytes);
-    int result = buffer_append(&storage->values[i].bytes, data, size);
+    buffer_move(&storage->values[i].bytes, &copy);
+    return 0;
+}
+
+void fake_storage_poke(struct storage *storage, const char *name, const void *data, size_t size)
+{
+    int result = replace(storage, name, (struct swtpm_bytes){data, size});
     assert(result == 0);
 }
 
@@ -149,7 +159,8 @@ int storage_put(struct storage *storage, const char *name, struct swtpm_bytes va
 {
     if (is_broken(storage))
         return fail(storage->broken, error);
-    fake_storage_poke(storage, name, value.data, value.size);
+    if (replace(storage, name, value) != 0)
+        return fail(SWTPM_PLUGIN_NO_MEMORY, error);
     count_change(storage, durable);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <libtpms/tpm_error.h>
 
+#include "failing_memory.h"
 #include "keys.h"
 #include "linked_crypto.h"
 #include "state/envelope.h"
@@ -359,19 +360,12 @@ static void the_plain_version_1_is_read(void **state)
 }
 
 /* Version 1 as COMPAT §4 says: AES-CBC with a zero IV over digest, data and padding. */
-static void put_version_1(char fill, size_t data_size, uint8_t padding)
+static void put_version_1_content(char fill, uint8_t *content, size_t size)
 {
     static const uint8_t iv[16];
     uint8_t key[16];
-    uint8_t content[32 + 64] = {0};
-    size_t size = 32 + data_size + padding;
 
     memset(key, fill, sizeof key);
-    memset(content + 32, 'd', data_size);
-    memset(content + 32 + data_size, padding, padding);
-    assert_int_equal(crypto_digest(linked_crypto(), SWTPM_SHA256,
-                                   (struct swtpm_bytes){content + 32, data_size},
-                                   (struct swtpm_buffer){content, 32}, &error), 0);
     assert_int_equal(crypto_cbc(linked_crypto(), SWTPM_AES_128, SWTPM_ENCRYPT,
                                 (struct swtpm_bytes){key, sizeof key},
                                 (struct swtpm_bytes){iv, sizeof iv},
@@ -379,6 +373,27 @@ static void put_version_1(char fill, size_t data_size, uint8_t padding)
                                 (struct swtpm_buffer){content, size}, &error), 0);
     put_header(1, ENVELOPE_ENCRYPTED_BY_STATE_KEY);
     assert_int_equal(buffer_append(&envelope, content, size), 0);
+}
+
+static void put_version_1(char fill, size_t data_size, uint8_t padding)
+{
+    uint8_t content[32 + 64] = {0};
+
+    memset(content + 32, 'd', data_size);
+    memset(content + 32 + data_size, padding, padding);
+    assert_int_equal(crypto_digest(linked_crypto(), SWTPM_SHA256,
+                                   (struct swtpm_bytes){content + 32, data_size},
+                                   (struct swtpm_buffer){content, 32}, &error), 0);
+    put_version_1_content(fill, content, 32 + data_size + padding);
+}
+
+/* Nothing but padding: shorter than a digest. */
+static void put_short_version_1(char fill)
+{
+    uint8_t content[16];
+
+    memset(content, 16, sizeof content);
+    put_version_1_content(fill, content, sizeof content);
 }
 
 static void the_encrypted_version_1_is_read(void **state)
@@ -422,6 +437,8 @@ static void every_changed_byte_of_the_encrypted_version_1_is_refused(void **stat
         assert_int_equal(unwrap_bytes(key, envelope.data, size), TPM_DECRYPT_ERROR);
     }
     put_version_1('k', 0, 0);
+    assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
+    put_short_version_1('k');
     assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
     state_key_free(key);
 }
@@ -508,6 +525,44 @@ static void an_encrypted_state_without_iv_is_read_with_an_iv_of_zeros(void **sta
     put_tlv(TLV_HMAC, hmac, sizeof hmac);
     assert_int_equal(unwrap_made(key), TPM_SUCCESS);
     assert_int_equal(plain.size, 12);
+    state_key_free(key);
+}
+
+static void a_gcm_item_without_room_for_its_parts_is_refused(void **state)
+{
+    (void)state;
+    struct state_key *key = make_key(3, 'k');
+    static const uint8_t zeros[60];
+
+    put_header(128, ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS);
+    put_tlv(TLV_GCM_STATE, zeros, 59);
+    assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
+    assert_error_says("59 bytes");
+    put_header(128, ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS);
+    put_tlv(TLV_GCM_STATE, zeros, 60);
+    assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
+    assert_error_says("tag");
+    state_key_free(key);
+}
+
+static void derivation_parameters_of_an_odd_size_or_method_are_refused(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 20, 70};
+    static const uint8_t parameters[70] = {1, 0, 3, 0x34, 0x50};
+    static const uint8_t other_method[37] = {2, 0, 3, 0x34, 0x50};
+    struct state_key *key = make_key(5, 'k');
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        put_header(128, ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS);
+        put_tlv(TLV_STATE_DERIVATION, parameters, sizes[i]);
+        assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
+        assert_error_says("bytes of key derivation parameters");
+    }
+    put_header(128, ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS);
+    put_tlv(TLV_STATE_DERIVATION, other_method, sizeof other_method);
+    assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
+    assert_error_says("method 2");
     state_key_free(key);
 }
 
@@ -616,6 +671,34 @@ static void each_failure_of_the_crypto_plugin_is_told_and_changes_nothing(void *
     }
 }
 
+static void each_failed_allocation_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t mode = 0; mode < MODES; mode++) {
+        struct state_key *key = make_key(mode, 'k');
+        wrap(key, SECRET, strlen(SECRET));
+        for (unsigned n = 0; failing_memory_starts(n); n++) {
+            buffer_free(&envelope);
+            TPM_RESULT result =
+                envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT,
+                              (struct swtpm_bytes){SECRET, strlen(SECRET)}, &envelope, &error);
+            bool failed = failing_memory_ends();
+            assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
+            assert_true((envelope.data == NULL) == failed);
+        }
+        struct swtpm_bytes bytes = {envelope.data, envelope.size};
+        for (unsigned n = 0; failing_memory_starts(n); n++) {
+            buffer_free(&plain);
+            TPM_RESULT result = envelope_unwrap(key, TPM_VERSION_2_0, STATE_PERMANENT, bytes,
+                                                &plain, &error);
+            bool failed = failing_memory_ends();
+            assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
+            assert_true((plain.data == NULL) == failed);
+        }
+        state_key_free(key);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -640,12 +723,15 @@ int main(void)
         TEST(tlvs_are_found_in_any_order_among_unknown_ones),
         TEST(items_of_an_encrypted_state_that_are_missing_or_odd_are_refused),
         TEST(an_encrypted_state_without_iv_is_read_with_an_iv_of_zeros),
+        TEST(a_gcm_item_without_room_for_its_parts_is_refused),
+        TEST(derivation_parameters_of_an_odd_size_or_method_are_refused),
         TEST(wrong_padding_is_refused),
         TEST(flags_that_no_state_has_are_refused),
         TEST(items_of_our_own_do_not_count_in_older_versions),
         TEST(a_plain_state_without_content_is_refused),
         TEST(a_state_above_the_limit_is_refused),
         TEST(each_failure_of_the_crypto_plugin_is_told_and_changes_nothing),
+        TEST(each_failed_allocation_is_told_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,6 +271,15 @@ static void a_key_file_is_removed_if_asked_for(void **state)
     assert_int_equal(access(fixture->key_path, F_OK), -1);
 }
 
+static void a_file_that_cannot_be_removed_is_refused(void **state)
+{
+    struct key_parameters parameters = keys_parameters();
+
+    parameters.password_file = "/proc/self/comm";
+    parameters.remove = true;
+    assert_refused(*state, &parameters, "cannot remove '/proc/self/comm'");
+}
+
 static void a_key_file_that_everybody_can_read_gets_a_warning(void **state)
 {
     struct fixture *fixture = *state;
@@ -378,6 +387,7 @@ int main(void)
         TEST(a_pipe_is_read_to_its_end),
         TEST(a_key_file_is_read_and_stays),
         TEST(a_key_file_is_removed_if_asked_for),
+        TEST(a_file_that_cannot_be_removed_is_refused),
         TEST(a_key_file_that_everybody_can_read_gets_a_warning),
         TEST(links_and_missing_files_are_refused),
         TEST(a_file_without_end_is_refused),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <libtpms/tpm_error.h>
 
+#include "failing_memory.h"
 #include "keys.h"
 #include "linked_crypto.h"
 #include "state/state_blob.h"
@@ -346,6 +347,29 @@ static void each_failure_of_the_crypto_plugin_is_told_and_changes_nothing(void *
     }
 }
 
+static void each_failed_allocation_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    const struct state_blob_keys keys = keys_of(1, 3);
+
+    for (unsigned n = 0; failing_memory_starts(n); n++) {
+        TPM_RESULT result = state_blob_wrap(&keys, TPM_VERSION_1_2, STATE_VOLATILE,
+                                            (struct swtpm_bytes){SECRET, strlen(SECRET)}, false,
+                                            &blob, &encrypted, &error);
+        bool failed = failing_memory_ends();
+        assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
+        assert_true((blob.data == NULL) == failed);
+    }
+    struct swtpm_bytes bytes = {blob.data, blob.size};
+    for (unsigned n = 0; failing_memory_starts(n); n++) {
+        TPM_RESULT result = state_blob_unwrap(&keys, TPM_VERSION_1_2, STATE_VOLATILE, bytes, true,
+                                              &plain, &error);
+        bool failed = failing_memory_ends();
+        assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
+        assert_true((plain.data == NULL) == failed);
+    }
+}
+
 static int make_keys(void **state)
 {
     (void)state;
@@ -387,6 +411,7 @@ int main(void)
         TEST(a_gcm_state_cannot_pass_for_a_blob),
         TEST(a_state_that_makes_too_large_a_blob_is_refused),
         TEST(each_failure_of_the_crypto_plugin_is_told_and_changes_nothing),
+        TEST(each_failed_allocation_is_told_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

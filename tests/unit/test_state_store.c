@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <libtpms/tpm_error.h>
 
+#include "failing_memory.h"
 #include "fake_storage.h"
 #include "state/state_store.h"
 #include "util/log.h"
@@ -416,6 +417,57 @@ static void a_lock_that_fails_otherwise_is_not_tried_again(void **state)
     assert_int_equal(state_store_lock(fixture->store, UINT32_MAX, &fixture->error), -1);
 }
 
+static void a_store_that_cannot_be_listed_or_unlocked_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    bool there;
+
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    fake_storage_break(fixture->storage, 0, SWTPM_PLUGIN_IO);
+    assert_int_equal(state_store_exists(fixture->store, STATE_SAVE, &there, NULL,
+                                        &fixture->error), TPM_FAIL);
+    assert_error_names(fixture, "fake://here");
+    state_store_unlock(fixture->store);
+    assert_false(state_store_is_locked(fixture->store));
+}
+
+static void a_backup_that_is_bad_too_does_not_hide_the_reason(void **state)
+{
+    struct fixture *fixture = *state;
+
+    open_store(fixture, true);
+    fake_storage_poke(fixture->storage, PERMANENT, "bad", 3);
+    fake_storage_poke(fixture->storage, BACKUP, "also bad", 8);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_FAIL);
+    assert_error_names(fixture, "'" PERMANENT "'");
+}
+
+static void each_failed_allocation_is_told_and_loses_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct state_store_parameters parameters = {.storage = fixture->storage,
+                                                      .location = "fake://here"};
+
+    for (unsigned n = 0; failing_memory_starts(n); n++) {
+        struct state_store *store = NULL;
+        int result = state_store_new(&parameters, &store, &fixture->error);
+        assert_int_equal(result, failing_memory_ends() ? -1 : 0);
+        state_store_free(store);
+    }
+    open_store(fixture, true);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "old"), TPM_SUCCESS);
+    for (unsigned n = 0; failing_memory_starts(n); n++) {
+        TPM_RESULT result = save(fixture, STATE_PERMANENT, n % 2 == 0 ? "new" : "newer");
+        bool failed = failing_memory_ends();
+        /* What is only remembered may fail without harm. */
+        if (!failed)
+            assert_int_equal(result, TPM_SUCCESS);
+        else if (result != TPM_SUCCESS)
+            assert_int_equal(result, TPM_RESOURCES);
+        assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -445,6 +497,9 @@ int main(void)
         TEST(existence_is_told_with_the_stored_size),
         TEST(a_busy_lock_is_tried_again_as_often_as_asked),
         TEST(a_lock_that_fails_otherwise_is_not_tried_again),
+        TEST(a_store_that_cannot_be_listed_or_unlocked_is_told),
+        TEST(a_backup_that_is_bad_too_does_not_hide_the_reason),
+        TEST(each_failed_allocation_is_told_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
