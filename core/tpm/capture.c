@@ -164,7 +164,8 @@ static void choose_connection(void)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    capture.port[CLIENT] = (uint16_t)(EPHEMERAL_PORT + now.tv_sec % EPHEMERAL_PORTS);
+    uint64_t milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    capture.port[CLIENT] = (uint16_t)(EPHEMERAL_PORT + milliseconds % EPHEMERAL_PORTS);
     capture.port[TPM] = TPM_PORT;
     capture.sequence[CLIENT] = (uint32_t)now.tv_nsec;
     capture.sequence[TPM] = ~(uint32_t)now.tv_nsec;
