@@ -203,8 +203,17 @@ class Tpm2Plain(Migration, unittest.TestCase):
     pass
 
 
+class Tpm2Key(Migration, unittest.TestCase):
+    key = ("--migration-key",)
+
+
 class Tpm12Plain(Migration, unittest.TestCase):
     tpm2 = False
+
+
+class Tpm12Key(Migration, unittest.TestCase):
+    tpm2 = False
+    key = ("--migration-key",)
 
 
 if __name__ == "__main__":
