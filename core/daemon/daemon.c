@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct daemon {
     const struct crypto *crypto; /* NULL without a key */
     struct sandbox sandbox;
     struct daemonise daemonise;
+    char *profile; /* JSON; NULL: libtpms' default */
     struct state_key *state_key;
     struct state_key *migration_key;
     struct storage *storage;
@@ -52,9 +54,9 @@ static int open_log(struct daemon *daemon, struct error *error)
     return log_open(&daemon->config->log, error);
 }
 
-static int check_profile(struct daemon *daemon, struct error *error)
+static int read_profile(struct daemon *daemon, struct error *error)
 {
-    return profile_option_check(&daemon->config->profile, error);
+    return profile_option_read(&daemon->config->profile, &daemon->profile, error);
 }
 
 static int open_channel(struct daemon *daemon, struct error *error)
@@ -225,14 +227,13 @@ static int configure_tpm(struct daemon *daemon, struct error *error)
         .lock = {.used = config->storage_lock,
                  .incoming = config->migration_incoming,
                  .release_outgoing = config->migration_release_lock},
+        .profile = daemon->profile,
         .allow_set_locality = config->allow_set_locality,
         .reject_locality_4 = config->reject_locality_4,
         .automatic_shutdown = config->automatic_shutdown,
     };
 
-    if (tpm_configure(&parameters, error) != 0)
-        return -1;
-    return profile_option_apply(&config->profile, error);
+    return tpm_configure(&parameters, error);
 }
 
 static uint16_t startup_type(const struct config *config)
@@ -320,7 +321,7 @@ typedef int (*step)(struct daemon *daemon, struct error *error);
 
 /* As the user who started the process, often root. */
 static const step steps_before_fork[] = {
-    check_profile,
+    read_profile,
     open_log,
     open_channel,
     open_capture,
@@ -406,6 +407,7 @@ static void release(struct daemon *daemon)
     pid_file_remove(&daemon->pid_file);
     pid_file_close(&daemon->pid_file);
     privileges_free(&daemon->privileges);
+    free(daemon->profile);
     sandbox_discard(&daemon->sandbox);
     signals_forget_device();
     device_free(daemon->device);

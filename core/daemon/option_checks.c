@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "daemon/device_name.h"
+#include "daemon/profile_option.h"
 
 static int check_device_name(struct config *config, struct error *error)
 {
@@ -42,16 +43,12 @@ static int check_lock(struct config *config, struct error *error)
 
 static int check_tpm_version(struct config *config, struct error *error)
 {
-    const struct config_profile *profile = &config->profile;
-    bool has_profile =
-        profile->name != NULL || profile->json != NULL || profile->file != NULL || profile->fd >= 0;
-
     if (config->version == TPM_VERSION_2_0 && config->startup == CONFIG_STARTUP_DEACTIVATED) {
         error_set(error, "options --tpm2 and --flags startup-deactivated contradict each other: "
                          "only a TPM 1.2 can be deactivated; leave one of them out");
         return -1;
     }
-    if (config->version == TPM_VERSION_1_2 && has_profile) {
+    if (config->version == TPM_VERSION_1_2 && profile_option_is_given(&config->profile)) {
         error_set(error, "option --profile: a TPM 1.2 has no profile; add --tpm2 or leave "
                          "--profile out");
         return -1;

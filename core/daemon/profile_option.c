@@ -2,6 +2,8 @@
 #include "daemon/profile_option.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,78 +11,102 @@
 #include "util/buffer.h"
 #include "util/file.h"
 
-/* libtpms' own profiles have some kilobytes. */
-enum { PROFILE_MAX = 64 * 1024 };
-
-static bool is_given(const struct config_profile *profile)
+bool profile_option_is_given(const struct config_profile *profile)
 {
     return profile->name != NULL || profile->json != NULL || profile->file != NULL ||
            profile->fd >= 0;
 }
 
-int profile_option_check(const struct config_profile *profile, struct error *error)
+static int check_support(const struct config_profile *profile, struct error *error)
 {
-    if (!is_given(profile) && profile->remove_disabled == NULL)
-        return 0;
-    if (tpm_profile_require(error) != 0) {
-        error_prefix(error, "option --profile: ");
+    if (tpm_profile_require(error) != 0)
         return -1;
-    }
     if (profile->remove_disabled == NULL)
         return 0;
-    error_set(error, "option --profile: remove-disabled=%s is not offered by this build (see "
-                     "--print-capabilities); give a profile without the algorithms that OpenSSL "
-                     "disables here",
+    error_set(error,
+              "remove-disabled=%s is not offered by this build (see --print-capabilities); give a "
+              "profile without the algorithms that OpenSSL disables here",
               profile->remove_disabled);
     return -1;
 }
 
-static int read_file(const struct config_profile *profile, struct buffer *json,
-                     struct error *error)
+static int refuse_lack_of_memory(struct error *error)
 {
-    const char *name = profile->file != NULL ? profile->file : "the descriptor of fd=";
-    int fd = profile->file != NULL ? file_open(profile->file, O_RDONLY, 0, error) : profile->fd;
+    error_set(error, "no memory");
+    return -1;
+}
+
+/* The names of profiles hold no character that JSON would want escaped; libtpms checks the rest. */
+static int read_name(const char *name, char **json, struct error *error)
+{
+    if (strpbrk(name, "\"\\") != NULL) {
+        error_set(error, "'%s' is not the name of a profile; --print-profiles lists them", name);
+        return -1;
+    }
+    if (asprintf(json, "{\"Name\":\"%s\"}", name) >= 0)
+        return 0;
+    *json = NULL;
+    return refuse_lack_of_memory(error);
+}
+
+static int read_json(const char *text, char **json, struct error *error)
+{
+    *json = strdup(text);
+    return *json != NULL ? 0 : refuse_lack_of_memory(error);
+}
+
+static int read_fd(int fd, const char *name, char **json, struct error *error)
+{
+    struct buffer contents = {0};
+
+    if (file_read_all(fd, name, PROFILE_OPTION_SIZE_MAX, &contents, error) != 0)
+        return -1;
+    if (memchr(contents.data, '\0', contents.size) != NULL) {
+        error_set(error, "'%s' is not text; write a JSON object into it", name);
+        buffer_free(&contents);
+        return -1;
+    }
+    *json = strndup((const char *)contents.data, contents.size);
+    buffer_free(&contents);
+    return *json != NULL ? 0 : refuse_lack_of_memory(error);
+}
+
+static int read_file(const char *path, char **json, struct error *error)
+{
+    int fd = file_open(path, O_RDONLY, 0, error);
 
     if (fd < 0)
         return -1;
-    int result = file_read_all(fd, name, PROFILE_MAX, json, error);
+    int result = read_fd(fd, path, json, error);
     close(fd);
     return result;
 }
 
-/* The names of profiles hold no character that JSON would want escaped; libtpms checks the rest. */
-static int name_as_json(const char *name, struct buffer *json, struct error *error)
+static int read_inherited_fd(int fd, char **json, struct error *error)
 {
-    if (strpbrk(name, "\"\\") == NULL && buffer_append(json, "{\"Name\":\"", 9) == 0 &&
-        buffer_append(json, name, strlen(name)) == 0 && buffer_append(json, "\"}", 2) == 0)
-        return 0;
-    error_set(error, "'%s' is not the name of a profile", name);
-    return -1;
+    int result = read_fd(fd, "the descriptor of fd=", json, error);
+    close(fd);
+    return result;
 }
 
-static int get_json(const struct config_profile *profile, struct buffer *json, struct error *error)
+static int read_source(const struct config_profile *profile, char **json, struct error *error)
 {
     if (profile->name != NULL)
-        return name_as_json(profile->name, json, error);
+        return read_name(profile->name, json, error);
     if (profile->json != NULL)
-        return buffer_append(json, profile->json, strlen(profile->json));
-    return read_file(profile, json, error);
+        return read_json(profile->json, json, error);
+    if (profile->file != NULL)
+        return read_file(profile->file, json, error);
+    return read_inherited_fd(profile->fd, json, error);
 }
 
-int profile_option_apply(const struct config_profile *profile, struct error *error)
+int profile_option_read(const struct config_profile *profile, char **json, struct error *error)
 {
-    struct buffer json = {0};
-
-    if (!is_given(profile))
+    *json = NULL;
+    if (!profile_option_is_given(profile))
         return 0;
-    error_set(error, "no memory for the profile");
-    int result = get_json(profile, &json, error);
-    if (result == 0)
-        result = buffer_append(&json, "", 1);
-    if (result == 0)
-        result = tpm_profile_set((const char *)json.data, error);
-    if (result != 0)
-        error_prefix(error, "option --profile: ");
-    buffer_free(&json);
-    return result;
+    if (check_support(profile, error) == 0 && read_source(profile, json, error) == 0)
+        return 0;
+    error_prefix(error, "option --profile: ");
+    return -1;
 }

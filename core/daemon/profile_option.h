@@ -7,14 +7,21 @@
 #include "daemon/config.h"
 #include "util/error.h"
 
-/* What --profile asks for (COMPAT §1): the profile of a TPM 2 that is made by the next start. */
+/* What --profile asks for (COMPAT §1): the profile of a TPM 2 that is made. */
 
-/* Refuses a profile that the loaded libtpms cannot have.  Touches nothing.  0, or -1 with a message
- * that names the option. */
-int profile_option_check(const struct config_profile *profile, struct error *error);
+/* Largest profile that is read from a file or descriptor, in bytes; libtpms' own have some KiB. */
+#define PROFILE_OPTION_SIZE_MAX (64 * 1024)
 
-/* Reads the profile from where the option says and gives it to libtpms: after the TPM version was
- * chosen, before the TPM starts.  Does nothing if no profile was given.  0, or -1 with a message. */
-int profile_option_apply(const struct config_profile *profile, struct error *error);
+/* Whether the option names a profile. */
+bool profile_option_is_given(const struct config_profile *profile);
+
+/*
+ * The profile as JSON text, in *json, which the caller frees with free(3): a name becomes
+ * {"Name":"…"}, a file or descriptor is read to its end.  NULL if no profile is named.  Whether the
+ * text is a profile is for libtpms to say.
+ *
+ * 0, or -1 with a message that names the option; so where the loaded libtpms has no profiles.
+ */
+int profile_option_read(const struct config_profile *profile, char **json, struct error *error);
 
 #endif

@@ -14,6 +14,7 @@
 #include "swtpm_ptm.h"
 #include "tpm/capture.h"
 #include "tpm/command.h"
+#include "tpm/profile.h"
 #include "tpm/worker.h"
 #include "util/log.h"
 
@@ -171,6 +172,11 @@ static void configure_debug_log(void)
     TPMLIB_SetDebugPrefix("    ");
 }
 
+static int set_profile(struct error *error)
+{
+    return tpm.parameters.profile == NULL ? 0 : tpm_profile_set(tpm.parameters.profile, error);
+}
+
 int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
 {
     tpm.parameters = *parameters;
@@ -185,6 +191,8 @@ int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
                   parameters->version == TPM_VERSION_2_0 ? "2.0" : "1.2", result);
         return -1;
     }
+    if (set_profile(error) != 0)
+        return -1;
     return storage_lock_start(&tpm.lock, error);
 }
 
@@ -207,12 +215,23 @@ static TPM_RESULT delete_stored_volatile(void)
     return report(result, &error);
 }
 
+/* A TPM that ended may have taken both with it. */
+static TPM_RESULT choose_version_and_profile(void)
+{
+    struct error error;
+
+    TPM_RESULT result = choose_version();
+    if (result == TPM_SUCCESS && set_profile(&error) != 0)
+        result = report(TPM_FAIL, &error);
+    return result;
+}
+
 TPM_RESULT tpm_start(bool delete_volatile)
 {
     tpm_stop();
     TPM_RESULT result = lock_for_start();
     if (result == TPM_SUCCESS)
-        result = choose_version();
+        result = choose_version_and_profile();
     if (result == TPM_SUCCESS) {
         result = TPMLIB_MainInit();
         if (result == TPM_SUCCESS && delete_volatile)

@@ -31,6 +31,8 @@ struct tpm_parameters {
     struct state_store *store;      /* borrowed until the process ends */
     struct state_blob_keys keys;    /* the keys are borrowed likewise */
     struct storage_lock_policy lock;
+    const char *profile;            /* of a TPM 2 that is made (profile.h), NULL: libtpms' default;
+                                       borrowed likewise */
     bool allow_set_locality;        /* honour the vendor SetLocality command */
     bool reject_locality_4;
     bool automatic_shutdown;        /* TPM2_Shutdown before the TPM ends, where the client sent none */

@@ -38,12 +38,12 @@ static int refuse_choice(const struct option_value *value, const char *text, str
 static int parse_string(const struct option_value *value, const char *text, const char **target,
                         struct error *error)
 {
+    if (value->choices != NULL && find_choice(value->choices, text) == NULL)
+        return refuse_choice(value, text, error);
     if (text[0] == '\0' && !value->may_be_empty) {
         error_set(error, "the value is empty; give %s after the '='", value->placeholder);
         return -1;
     }
-    if (value->choices != NULL && find_choice(value->choices, text) == NULL)
-        return refuse_choice(value, text, error);
     *target = text;
     return 0;
 }

@@ -224,6 +224,8 @@ static void a_choice_outside_of_the_list_is_refused(void **state)
     assert_refused("colour=blue", "'colour'|'blue'|red, green, rouge");
     assert_refused("colour=", "'colour'|red, green, rouge");
     assert_refused("limited=blue", "'limited'|'blue'|red, green, rouge");
+    assert_refused("limited=", "'limited'|''|red, green, rouge");
+    assert_refused("limited", "'limited'|needs a value");
 }
 
 static void a_missing_value_is_refused(void **state)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the good uses of options look for: functions that make a check of a Place."""
+
+import fcntl
+import re
+
+import tpm2
+from ptm import Control
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def has_file(name):
+    return lambda place: expect(place.exists(name), f"{name} is missing")
+
+
+def has_no_file(name):
+    return lambda place: expect(not place.exists(name), f"{name} is there")
+
+
+def has_text(name, pattern):
+    """DEVICE in the pattern is the device's name."""
+    return lambda place: expect(re.search(place.fill_in(pattern), place.await_text(name)),
+                                f"{name}: {place.text(name)!r} has no {pattern!r}")
+
+
+def has_mode(name, mode):
+    return lambda place: expect(place.mode(name) == mode, f"{name} has mode {place.mode(name):o}")
+
+
+def is_named(name):
+    return lambda place: expect(place.device.name == place.fill_in(name), place.device.name)
+
+
+def has_numbers(major, minor):
+    return lambda place: expect((place.device.major, place.device.minor) == (major, minor),
+                                f"{place.device.major}:{place.device.minor}")
+
+
+def has_status(field, value):
+    return lambda place: expect(place.status(field) == value, f"{field}: {place.status(field)}")
+
+
+def answers(command, code):
+    """The response code of a command."""
+    def check(place):
+        with place.kernel.open() as file:
+            file.write(command)
+            response = file.read()
+        found = int.from_bytes(response[6:10], "big")
+        expect(found == code, f"response code {found:#x}")
+    return check
+
+
+def tpm2_is_started(place):
+    answers(tpm2.get_random(8), 0)(place)
+
+
+def locality_result(locality, result):
+    def check(place):
+        with place.kernel.open() as file:
+            found = Control(file).set_locality(locality)
+        expect(found == result, f"result {found:#x}")
+    return check
+
+
+def config_flags(flags):
+    """Which keys are set, as GET_CONFIG tells."""
+    def check(place):
+        with place.kernel.open() as file:
+            found = Control(file).get_config()
+        expect(found == flags, f"flags {found:#x}")
+    return check
+
+
+def state_is_encrypted(place):
+    """By the flag of the header (COMPAT §4), and with the key still where it was."""
+    state = place.read("state/tpm2-00.permall")
+    expect(int.from_bytes(state[4:6], "big") & 1, "the state is plain")
+
+
+def lock_is_held(held):
+    def check(place):
+        with open(place.path("state/.lock"), "a+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found = False
+            except BlockingIOError:
+                found = True
+        expect(found == held, f"the lock is {'' if found else 'not '}held")
+    return check
+
+
+def pid_is_in(name):
+    def check(place):
+        expect(place.await_text(name) == f"{place.process.pid}\n", place.text(name))
+    return check
+
+
+def is_rooted(name):
+    return lambda place: expect(place.root() == place.path(name), place.root())
+
+
+def keeps(name, text):
+    return lambda place: expect(place.text(name) == text, f"{name}: {place.text(name)!r}")
+
+
+def is_capture(name):
+    return lambda place: expect(place.read(name)[:4] == b"\x0a\x0d\x0d\x0a", "no pcapng file")
+
+
+def all_of(*checks):
+    def check(place):
+        for one in checks:
+            one(place)
+    return check
