@@ -51,26 +51,28 @@ static int check_trust(const char *directory, const char *real_path, struct erro
     return result;
 }
 
-static bool is_same_file(int fd, const char *path)
+static bool is_unchanged(const struct stat *checked, const char *path)
 {
-    struct stat by_fd, by_path;
+    struct stat now;
 
-    return fstat(fd, &by_fd) == 0 && lstat(path, &by_path) == 0 && by_fd.st_dev == by_path.st_dev &&
-           by_fd.st_ino == by_path.st_ino && by_fd.st_ctim.tv_sec == by_path.st_ctim.tv_sec &&
-           by_fd.st_ctim.tv_nsec == by_path.st_ctim.tv_nsec;
+    return lstat(path, &now) == 0 && now.st_dev == checked->st_dev &&
+           now.st_ino == checked->st_ino && now.st_size == checked->st_size &&
+           now.st_ctim.tv_sec == checked->st_ctim.tv_sec &&
+           now.st_ctim.tv_nsec == checked->st_ctim.tv_nsec;
 }
 
 /* Not by /proc/self/fd/N: the dynamic linker knows objects by that name, and would give the first
  * plugin again for the next one with the same N; $ORIGIN and debuggers would be led astray too. */
-static const struct swtpm_plugin *load_checked(int fd, const char *real_path, struct error *error)
+static const struct swtpm_plugin *load_checked(const struct stat *checked, const char *real_path,
+                                               struct error *error)
 {
     void *object = dlopen(real_path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (object == NULL) {
         error_set(error, "the dynamic linker refuses it: %s; see ldd(1)", dlerror());
         return NULL;
     }
-    if (!is_same_file(fd, real_path)) {
-        error_set(error, "it was exchanged while it was being loaded; try again");
+    if (!is_unchanged(checked, real_path)) {
+        error_set(error, "it was changed while it was being loaded; try again");
         return NULL;
     }
     const struct swtpm_plugin *plugin = dlsym(object, DESCRIPTOR_SYMBOL);
@@ -82,12 +84,16 @@ static const struct swtpm_plugin *load_checked(int fd, const char *real_path, st
 
 static const struct swtpm_plugin *load_real_path(const char *real_path, struct error *error)
 {
+    const struct swtpm_plugin *plugin = NULL;
+    struct stat checked;
+
     int fd = file_open(real_path, O_RDONLY, 0, error);
     if (fd < 0)
         return NULL;
-    const struct swtpm_plugin *plugin = NULL;
-    if (elf_check(fd, DESCRIPTOR_SYMBOL, sizeof(struct swtpm_plugin), error) == 0)
-        plugin = load_checked(fd, real_path, error);
+    if (fstat(fd, &checked) != 0)
+        error_set(error, "cannot examine it: %s", strerror(errno));
+    else if (elf_check(fd, DESCRIPTOR_SYMBOL, sizeof(struct swtpm_plugin), error) == 0)
+        plugin = load_checked(&checked, real_path, error);
     close(fd);
     return plugin;
 }

@@ -11,7 +11,7 @@
  * Checks and loads the file `path` in `directory` as KIND-NAME.so.  The file may be a link; what is
  * checked, and loaded by its real path, is what it leads to.  With root's rights both the directory
  * and the real path must pass path_trust_check, so nobody but root can exchange the file between
- * check and loading; that it was not exchanged is verified all the same.  Returns the descriptor,
+ * check and loading; that it did not change is verified all the same.  Returns the descriptor,
  * which lives as long as the process, or NULL with a message that names the file.
  */
 const struct swtpm_plugin *plugin_load_file(const char *directory, const char *path,

@@ -118,6 +118,32 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
     return SWTPM_PLUGIN_OK;
 }
 
+static int announce_directory(const struct swtpm_storage *storage,
+                              const struct swtpm_storage_parameters *parameters)
+{
+    uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
+    return parameters->announce_path(parameters->context, storage->path, access);
+}
+
+/* A handle with nothing open.  NULL if there is no memory. */
+static struct swtpm_storage *make_handle(const struct swtpm_storage_parameters *parameters)
+{
+    struct swtpm_storage *storage = malloc(sizeof *storage);
+    if (storage == NULL)
+        return NULL;
+    *storage = (struct swtpm_storage){
+        .path = copy_location(parameters->location),
+        .fd = -1,
+        .mode = parameters->mode,
+        .read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0,
+        .lock_fd = -1,
+    };
+    if (storage->path != NULL)
+        return storage;
+    free(storage);
+    return NULL;
+}
+
 int storage_dir_open(struct swtpm_storage **storage,
                      const struct swtpm_storage_parameters *parameters,
                      struct swtpm_plugin_error *error)
@@ -127,30 +153,16 @@ int storage_dir_open(struct swtpm_storage **storage,
         return storage_dir_fail(error, SWTPM_PLUGIN_INVALID,
                                 "the directory's path has %zu bytes, wanted 1 to %d", length,
                                 PATH_MAX - 1);
-    struct swtpm_storage *opened = malloc(sizeof *opened);
+    struct swtpm_storage *opened = make_handle(parameters);
     if (opened == NULL)
         return storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
                                 parameters->location);
-    *opened = (struct swtpm_storage){
-        .path = copy_location(parameters->location),
-        .fd = -1,
-        .mode = parameters->mode,
-        .read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0,
-        .lock_fd = -1,
-    };
     bool create = (parameters->flags & SWTPM_STORAGE_CREATE) != 0 && !opened->read_only;
-    uint32_t access = SWTPM_PATH_READ | (opened->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
-    int code = SWTPM_PLUGIN_OK;
-
-    if (opened->path == NULL)
-        code = storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
-                                parameters->location);
-    if (code == SWTPM_PLUGIN_OK)
-        code = open_directory(opened, create, error);
+    int code = open_directory(opened, create, error);
     if (code == SWTPM_PLUGIN_OK)
         code = learn_owner(opened, error);
     if (code == SWTPM_PLUGIN_OK)
-        code = parameters->announce_path(parameters->context, opened->path, access);
+        code = announce_directory(opened, parameters);
     if (code != SWTPM_PLUGIN_OK) {
         storage_dir_close(opened);
         return code;

@@ -6,6 +6,7 @@
  */
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "swtpm_plugin.h"
@@ -57,10 +58,15 @@ extern int defined_by_no_program(struct swtpm_storage *storage, swtpm_storage_vi
 /* For the plugin that exports more than its descriptor. */
 DEFECTIVE_SURPLUS const int surplus_symbol = 1;
 
-/* Tells a test whether anything of a plugin ran. */
+/* Tells a test whether anything of a plugin ran; and puts another file in the plugin's place where
+ * the test asks for that. */
 __attribute__((constructor)) static void leave_a_trace(void)
 {
+    const char *other = getenv("DEFECTIVE_PLUGIN_MOVE_FROM");
+
     setenv("DEFECTIVE_PLUGIN_RAN", DEFECTIVE_NAME, 1);
+    if (other != NULL)
+        rename(other, getenv("DEFECTIVE_PLUGIN_MOVE_TO"));
 }
 
 static int do_open(struct swtpm_storage **storage,

@@ -207,6 +207,18 @@ static void nothing_of_a_file_without_descriptor_runs(void **state)
     assert_string_equal(getenv("DEFECTIVE_PLUGIN_RAN"), "wrong-magic");
 }
 
+static void a_file_exchanged_while_it_is_loaded_is_refused(void **state)
+{
+    const struct places *places = *state;
+
+    plugin_file_copy(places->first, "storage-grown.so", "storage-grown.so");
+    plugin_file_copy(places->first, "storage-grown.so", "another");
+    setenv("DEFECTIVE_PLUGIN_MOVE_FROM", path_in(places->first, "another"), 1);
+    setenv("DEFECTIVE_PLUGIN_MOVE_TO", path_in(places->first, "storage-grown.so"), 1);
+    assert_refused(places->first, "grown", "it was changed while it was being loaded");
+    unsetenv("DEFECTIVE_PLUGIN_MOVE_FROM");
+}
+
 static void what_is_no_shared_object_is_refused(void **state)
 {
     const struct places *places = *state;
@@ -465,6 +477,7 @@ int main(void)
         TEST(each_defect_is_refused_for_its_reason),
         TEST(a_file_of_another_name_is_refused),
         TEST(nothing_of_a_file_without_descriptor_runs),
+        TEST(a_file_exchanged_while_it_is_loaded_is_refused),
         TEST(what_is_no_shared_object_is_refused),
         TEST(a_file_cut_off_is_refused_before_it_is_loaded),
         TEST(the_first_directory_that_has_the_file_decides),

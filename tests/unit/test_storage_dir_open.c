@@ -128,6 +128,14 @@ static void open_announces_the_directory(void **state)
     assert_int_equal(count_descriptors(), descriptors);
 }
 
+static int visit_nothing(void *context, const char *name, uint64_t size)
+{
+    (void)context;
+    (void)name;
+    (void)size;
+    return 0;
+}
+
 static void close_leaves_no_descriptor_behind(void **state)
 {
     const struct store_place *place = *state;
@@ -141,6 +149,7 @@ static void close_leaves_no_descriptor_behind(void **state)
         assert_int_equal(store_put(storage, "value", "x"), 0);
         assert_stored(storage, "value", "x");
         assert_int_equal(store_failing_get(storage, "missing"), SWTPM_PLUGIN_NOT_FOUND);
+        assert_int_equal(store_ops->list(storage, visit_nothing, NULL, &store_error), 0);
         store_ops->close(storage);
     }
     assert_int_equal(count_descriptors(), descriptors);
