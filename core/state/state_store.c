@@ -221,11 +221,29 @@ static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain
     return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
 }
 
+/* Nobody else writes while the lock is held, and libtpms asks twice at each start. */
+static TPM_RESULT copy_remembered(const struct state_store *store, enum state_type type,
+                                  struct buffer *plain, struct error *error)
+{
+    const struct buffer *remembered = &store->remembered[type].plain;
+    struct buffer copy = {0};
+
+    if (buffer_append(&copy, remembered->data, remembered->size) != 0) {
+        error_set(error, "no memory");
+        name_in_error(store, state_value_name(store->version, type), error);
+        return TPM_RESOURCES;
+    }
+    buffer_move(plain, &copy);
+    return TPM_SUCCESS;
+}
+
 TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
                             struct error *error)
 {
     bool damaged;
 
+    if (store->locked && store->remembered[type].known)
+        return copy_remembered(store, type, plain, error);
     if (!must_stay_remembered(store, type))
         forget(store, type);
     if (type == STATE_PERMANENT)

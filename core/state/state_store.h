@@ -64,6 +64,8 @@ void state_store_forget(struct state_store *store);
  * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM over
  * it.  With `backup`, a permanent state that does not load is taken from its backup, and the log
  * says so.
+ *
+ * While the lock is held, a state that was loaded or stored before is not read again.
  */
 TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
                             struct error *error);

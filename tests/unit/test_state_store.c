@@ -204,6 +204,21 @@ static void a_volatile_state_is_stored_again_after_the_lock_was_away(void **stat
     assert_int_equal(load(fixture, STATE_VOLATILE), TPM_SUCCESS);
 }
 
+static void a_state_is_read_once_while_the_lock_is_held(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(save(fixture, STATE_PERMANENT, "stored"), TPM_SUCCESS);
+    state_store_forget(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    fake_storage_poke(fixture->storage, PERMANENT, "damaged", 7);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_plain(fixture, "stored");
+    state_store_forget(fixture->store);
+    assert_int_not_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+}
+
 static void the_lock_is_refused_once_another_process_went_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -482,6 +497,7 @@ int main(void)
         TEST(an_unchanged_state_is_not_stored_again),
         TEST(a_deleted_state_is_stored_again),
         TEST(a_volatile_state_is_stored_again_after_the_lock_was_away),
+        TEST(a_state_is_read_once_while_the_lock_is_held),
         TEST(the_lock_is_refused_once_another_process_went_on),
         TEST(a_failed_store_is_reported_and_tried_again),
         TEST(no_memory_is_said_to_be_that),
