@@ -4,6 +4,7 @@
 Everything here runs as root under a kernel with CUSE, with swtpm_cuse installed (tests/vm/suite).
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -15,8 +16,10 @@ import time
 # Programs run an order of magnitude slower here than outside.
 PATIENCE = 60
 
-OUR_IOCTL = "/usr/local/bin/swtpm_ioctl"
+# The first on PATH is ours.
+OUR_IOCTL = shutil.which("swtpm_ioctl")
 DEBIAN_IOCTL = "/usr/bin/swtpm_ioctl"
+assert OUR_IOCTL != DEBIAN_IOCTL
 
 
 def run(*command, **options):
@@ -101,3 +104,35 @@ class Tpm:
             os.kill(process, signal.SIGKILL)
             self.wait()
         shutil.rmtree(self.state_directory)
+
+
+class DeviceFile:
+    """One open of the device node, with the calls that the clients of tests/lib make."""
+
+    def __init__(self, path, flags=0):
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        os.close(self._fd)
+
+    def fileno(self):
+        return self._fd
+
+    def write(self, data):
+        return os.write(self._fd, data)
+
+    def read(self, size=4096):
+        return os.read(self._fd, size)
+
+    def ioctl(self, number, request):
+        """The whole structure as the call leaves it."""
+        structure = bytearray(number >> 16 & 0x3FFF)
+        structure[:len(request)] = request
+        fcntl.ioctl(self._fd, number, structure)
+        return bytes(structure)

@@ -7,8 +7,8 @@ import signal
 import tempfile
 import unittest
 
-from device import Tpm, is_device, run, server_of
-from tpm_client import TPM2_GET_RANDOM_8, TPM2_STARTUP_CLEAR, TpmClient, response_code
+import tpm2
+from device import DeviceFile, Tpm, is_device, run, server_of
 
 
 class LifeCycle(unittest.TestCase):
@@ -20,10 +20,10 @@ class LifeCycle(unittest.TestCase):
 
     def test_shutdown_takes_the_device_from_those_who_have_it_open(self):
         tpm = self.start("vtpm-gone").initialise()
-        with TpmClient(tpm.path) as client:
+        with DeviceFile(tpm.path) as file:
             tpm.stop()
             with self.assertRaises(OSError) as refused:
-                client.send(TPM2_GET_RANDOM_8)
+                file.write(tpm2.get_random(8))
             self.assertEqual(refused.exception.errno, errno.ENOTCONN)
 
     def test_a_name_that_is_taken_is_refused(self):
@@ -48,23 +48,21 @@ class LifeCycle(unittest.TestCase):
 
     def test_sigterm_ends_it_as_shutdown_does(self):
         tpm = self.start("vtpm-term").initialise()
-        with TpmClient(tpm.path) as client:
-            self.assertEqual(response_code(client.transmit(TPM2_STARTUP_CLEAR)), 0)
+        with DeviceFile(tpm.path) as file:
+            tpm2.Tpm2(file).startup()
         os.kill(server_of("vtpm-term"), signal.SIGTERM)
         tpm.wait()
         tpm.start().initialise()
-        with TpmClient(tpm.path) as client:
-            startup_state = bytes.fromhex("80010000000c000001440001")
-            self.assertEqual(response_code(client.transmit(startup_state)), 0,
+        with DeviceFile(tpm.path) as file:
+            self.assertEqual(tpm2.Tpm2(file).code(tpm2.startup(tpm2.SU_STATE)), tpm2.RC_SUCCESS,
                              "the end did not save what TPM2_Startup(STATE) needs")
 
     def test_two_tpms_are_two(self):
         first, second = self.start("vtpm-a").initialise(), self.start("vtpm-b").initialise()
-        with TpmClient(first.path) as client:
-            self.assertEqual(response_code(client.transmit(TPM2_STARTUP_CLEAR)), 0)
-        with TpmClient(second.path) as client:
-            not_started = 0x100
-            self.assertEqual(response_code(client.transmit(TPM2_GET_RANDOM_8)), not_started)
+        with DeviceFile(first.path) as file:
+            tpm2.Tpm2(file).startup()
+        with DeviceFile(second.path) as file:
+            self.assertEqual(tpm2.Tpm2(file).code(tpm2.get_random(8)), tpm2.RC_INITIALIZE)
         first.stop()
         self.assertTrue(is_device(second.path))
 

@@ -7,24 +7,22 @@ import socket
 import subprocess
 import unittest
 
-from device import PATIENCE, Tpm, must, run, wait_until
-from tpm_client import TpmClient
+import tpm12
+from device import PATIENCE, DeviceFile, Tpm, must, run, wait_until
 
 # tcsd opens /dev/tpm0 unless told otherwise.
 DEVICE = "tpm0"
 TCSD_PORT = 30003
 
-# What a BIOS sends: TPM_Startup(ST_CLEAR), TPM_ContinueSelfTest, TSC_PhysicalPresence (command
-# enable, then present), TPM_PhysicalEnable, TPM_PhysicalSetDeactivated(FALSE).
+# What a BIOS sends, so that the TPM can be owned.
 BIOS_COMMANDS = [
-    "00c10000000c000000990001",
-    "00c10000000a00000053",
-    "00c10000000c4000000a0020",
-    "00c10000000c4000000a0008",
-    "00c10000000a0000006f",
-    "00c10000000b0000007200",
+    tpm12.startup(),
+    tpm12.self_test_full(),
+    tpm12.physical_presence(tpm12.PP_CMD_ENABLE),
+    tpm12.physical_presence(tpm12.PP_PRESENT),
+    tpm12.physical_enable(),
+    tpm12.physical_set_deactivated(False),
 ]
-TPM_SUCCESS = "00c40000000a00000000"
 
 
 def accepts_connections(port):
@@ -44,9 +42,9 @@ class Trousers(unittest.TestCase):
 
     def power_on(self):
         self.tpm.start().initialise()
-        with TpmClient(self.tpm.path) as client:
+        with DeviceFile(self.tpm.path) as file:
             for command in BIOS_COMMANDS:
-                self.assertEqual(client.transmit(bytes.fromhex(command)).hex(), TPM_SUCCESS)
+                tpm12.Tpm12(file).run(command)
         shutil.chown(self.tpm.path, "tss")
         self.start_tcsd()
 
