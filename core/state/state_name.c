@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_name.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STATE_TYPES 3
@@ -16,6 +16,11 @@ static const char *const value_names[][STATE_TYPES] = {
 static const char *const backup_names[] = {
     [TPM_VERSION_1_2] = "tpm-00.permall.bak",
     [TPM_VERSION_2_0] = "tpm2-00.permall.bak",
+};
+
+static const char *const journal_names[] = {
+    [TPM_VERSION_1_2] = "tpm-00.change",
+    [TPM_VERSION_2_0] = "tpm2-00.change",
 };
 
 const char *state_type_name(enum state_type type)
@@ -42,4 +47,19 @@ const char *state_value_name(enum tpm_version version, enum state_type type)
 const char *state_backup_name(enum tpm_version version)
 {
     return backup_names[version];
+}
+
+const char *state_value_name_at(enum tpm_version version, size_t index)
+{
+    return index < STATE_TYPES ? value_names[version][index] : backup_names[version];
+}
+
+const char *state_journal_name(enum tpm_version version)
+{
+    return journal_names[version];
+}
+
+void state_staged_name(const char *value_name, char name[STATE_STAGED_NAME_SIZE])
+{
+    snprintf(name, STATE_STAGED_NAME_SIZE, "%s.new", value_name);
 }

@@ -3,6 +3,7 @@
 #define STATE_STATE_NAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What a TPM stores and what it is called in a store (COMPAT §4). */
 
@@ -29,5 +30,16 @@ const char *state_value_name(enum tpm_version version, enum state_type type);
 
 /* The name under which the previous permanent state is kept: "tpm2-00.permall.bak", … */
 const char *state_backup_name(enum tpm_version version);
+
+/* All values of one TPM: its three states and the backup, the permanent state first. */
+#define STATE_VALUES 4
+const char *state_value_name_at(enum tpm_version version, size_t index);
+
+/* The name of the journal of a change (state_change.h): "tpm2-00.change", … */
+const char *state_journal_name(enum tpm_version version);
+
+/* Writes the name of the new value that waits to become `value_name`: "tpm2-00.permall.new", … */
+#define STATE_STAGED_NAME_SIZE 64
+void state_staged_name(const char *value_name, char name[STATE_STAGED_NAME_SIZE]);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "state/envelope.h"
 #include "state/result.h"
+#include "state/state_change.h"
 #include "state/state_listing.h"
 #include "util/log.h"
 
@@ -237,6 +238,23 @@ static TPM_RESULT copy_remembered(const struct state_store *store, enum state_ty
     return TPM_SUCCESS;
 }
 
+/* Who holds the lock has finished it; without the lock nobody may. */
+static TPM_RESULT refuse_if_changing(struct state_store *store, struct error *error)
+{
+    bool pending;
+
+    if (store->locked)
+        return TPM_SUCCESS;
+    int result = state_change_is_pending(store->storage, store->version, &pending, error);
+    if (result == 0 && !pending)
+        return TPM_SUCCESS;
+    if (result == 0)
+        error_set(error, "a change of its values is not finished; 'swtpm-state verify' finishes "
+                         "it");
+    error_prefix(error, "cannot use the state in %s: ", store->location);
+    return result == 0 ? TPM_FAIL : tpm_result(result);
+}
+
 TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
                             struct error *error)
 {
@@ -244,12 +262,15 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
 
     if (store->locked && store->remembered[type].known)
         return copy_remembered(store, type, plain, error);
+    TPM_RESULT result = refuse_if_changing(store, error);
+    if (result != TPM_SUCCESS)
+        return result;
     if (!must_stay_remembered(store, type))
         forget(store, type);
     if (type == STATE_PERMANENT)
         return load_permanent(store, plain, error);
-    TPM_RESULT result = load_value(store, state_value_name(store->version, type), type, plain,
-                                   &damaged, error);
+    result = load_value(store, state_value_name(store->version, type), type, plain, &damaged,
+                        error);
     if (result == TPM_SUCCESS)
         remember_loaded(store, type, plain);
     return result;
@@ -296,19 +317,43 @@ static int check_not_overtaken(struct state_store *store, struct error *error)
     return -1;
 }
 
-int state_store_lock(struct state_store *store, unsigned retries, struct error *error)
+static int finish_change(struct state_store *store, struct error *error)
+{
+    bool finished;
+
+    if (state_change_finish(store->storage, store->version, store->durable, &finished, error) != 0)
+        return -1;
+    if (finished)
+        log_info("finished the change of the state in %s that another process had begun",
+                 store->location);
+    return 0;
+}
+
+static int take_lock(struct state_store *store, unsigned retries, struct error *error)
 {
     static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
 
-    if (store->locked)
-        return 0;
     int result = storage_lock(store->storage, error);
     for (; result == SWTPM_PLUGIN_BUSY && retries > 0; retries--) {
         nanosleep(&interval, NULL);
         result = storage_lock(store->storage, error);
     }
-    if (result != 0) {
+    return result == 0 ? 0 : -1;
+}
+
+int state_store_lock(struct state_store *store, unsigned retries, struct error *error)
+{
+    struct error ignored;
+
+    if (store->locked)
+        return 0;
+    if (take_lock(store, retries, error) != 0) {
         error_prefix(error, "cannot lock the state in %s: ", store->location);
+        return -1;
+    }
+    if (finish_change(store, error) != 0) {
+        error_prefix(error, "cannot use the state in %s: ", store->location);
+        storage_unlock(store->storage, &ignored);
         return -1;
     }
     if (check_not_overtaken(store, error) != 0) {

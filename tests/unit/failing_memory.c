@@ -15,17 +15,14 @@ static bool armed;
 static bool failed;
 static unsigned good_allocations;
 
-bool failing_memory_starts(unsigned after)
+void failing_memory_start(unsigned after)
 {
-    bool again = after == 0 || failed;
-
     good_allocations = after;
     failed = false;
-    armed = again;
-    return again;
+    armed = true;
 }
 
-bool failing_memory_ends(void)
+bool failing_memory_end(void)
 {
     armed = false;
     return failed;

@@ -8,16 +8,21 @@
  * Allocations that fail on demand: a program linked with --wrap=malloc,--wrap=calloc,--wrap=strdup
  * goes through these, its libraries do not.
  *
- *     for (unsigned n = 0; failing_memory_starts(n); n++) { call; failing_memory_ends(); check }
+ *     bool failed = true;
+ *     for (unsigned n = 0; failed; n++) {
+ *         failing_memory_start(n);
+ *         call;
+ *         failed = failing_memory_end();
+ *         check;
+ *     }
  *
  * fails the first allocation of the call, then the second, … until the call needs no more.
  */
 
-/* The next `after` allocations succeed and the one behind them fails.  False if the last round came
- * to its end without a failure. */
-bool failing_memory_starts(unsigned after);
+/* The next `after` allocations succeed and the one behind them fails. */
+void failing_memory_start(unsigned after);
 
 /* Allocations succeed again.  Whether one has failed. */
-bool failing_memory_ends(void);
+bool failing_memory_end(void);
 
 #endif

@@ -677,21 +677,25 @@ static void each_failed_allocation_is_told_and_changes_nothing(void **state)
     for (size_t mode = 0; mode < MODES; mode++) {
         struct state_key *key = make_key(mode, 'k');
         wrap(key, SECRET, strlen(SECRET));
-        for (unsigned n = 0; failing_memory_starts(n); n++) {
+        bool failed = true;
+        for (unsigned n = 0; failed; n++) {
+            failing_memory_start(n);
             buffer_free(&envelope);
             TPM_RESULT result =
                 envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT,
                               (struct swtpm_bytes){SECRET, strlen(SECRET)}, &envelope, &error);
-            bool failed = failing_memory_ends();
+            failed = failing_memory_end();
             assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
             assert_true((envelope.data == NULL) == failed);
         }
         struct swtpm_bytes bytes = {envelope.data, envelope.size};
-        for (unsigned n = 0; failing_memory_starts(n); n++) {
+        failed = true;
+        for (unsigned n = 0; failed; n++) {
+            failing_memory_start(n);
             buffer_free(&plain);
             TPM_RESULT result = envelope_unwrap(key, TPM_VERSION_2_0, STATE_PERMANENT, bytes,
                                                 &plain, &error);
-            bool failed = failing_memory_ends();
+            failed = failing_memory_end();
             assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
             assert_true((plain.data == NULL) == failed);
         }

@@ -352,19 +352,23 @@ static void each_failed_allocation_is_told_and_changes_nothing(void **state)
     (void)state;
     const struct state_blob_keys keys = keys_of(1, 3);
 
-    for (unsigned n = 0; failing_memory_starts(n); n++) {
+    bool failed = true;
+    for (unsigned n = 0; failed; n++) {
+        failing_memory_start(n);
         TPM_RESULT result = state_blob_wrap(&keys, TPM_VERSION_1_2, STATE_VOLATILE,
                                             (struct swtpm_bytes){SECRET, strlen(SECRET)}, false,
                                             &blob, &encrypted, &error);
-        bool failed = failing_memory_ends();
+        failed = failing_memory_end();
         assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
         assert_true((blob.data == NULL) == failed);
     }
     struct swtpm_bytes bytes = {blob.data, blob.size};
-    for (unsigned n = 0; failing_memory_starts(n); n++) {
+    failed = true;
+    for (unsigned n = 0; failed; n++) {
+        failing_memory_start(n);
         TPM_RESULT result = state_blob_unwrap(&keys, TPM_VERSION_1_2, STATE_VOLATILE, bytes, true,
                                               &plain, &error);
-        bool failed = failing_memory_ends();
+        failed = failing_memory_end();
         assert_int_equal(result, failed ? TPM_RESOURCES : TPM_SUCCESS);
         assert_true((plain.data == NULL) == failed);
     }

@@ -463,17 +463,22 @@ static void each_failed_allocation_is_told_and_loses_nothing(void **state)
     const struct state_store_parameters parameters = {.storage = fixture->storage,
                                                       .location = "fake://here"};
 
-    for (unsigned n = 0; failing_memory_starts(n); n++) {
+    bool failed = true;
+    for (unsigned n = 0; failed; n++) {
+        failing_memory_start(n);
         struct state_store *store = NULL;
         int result = state_store_new(&parameters, &store, &fixture->error);
-        assert_int_equal(result, failing_memory_ends() ? -1 : 0);
+        failed = failing_memory_end();
+        assert_int_equal(result, failed ? -1 : 0);
         state_store_free(store);
     }
     open_store(fixture, true);
     assert_int_equal(save(fixture, STATE_PERMANENT, "old"), TPM_SUCCESS);
-    for (unsigned n = 0; failing_memory_starts(n); n++) {
+    failed = true;
+    for (unsigned n = 0; failed; n++) {
+        failing_memory_start(n);
         TPM_RESULT result = save(fixture, STATE_PERMANENT, n % 2 == 0 ? "new" : "newer");
-        bool failed = failing_memory_ends();
+        failed = failing_memory_end();
         /* What is only remembered may fail without harm. */
         if (!failed)
             assert_int_equal(result, TPM_SUCCESS);
