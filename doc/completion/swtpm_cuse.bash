@@ -2,10 +2,13 @@
 # Completion of swtpm_cuse(8) for bash; lies as `swtpm_cuse` in share/bash-completion/completions.
 
 # The options; those that take an argument end with '='.
-_swtpm_cuse_options='--name= --maj= --min= --cuse-fd= --tpm2 --flags= --locality= --profile=
-    --tpmstate= --migration= --plugin-dir= --key= --migration-key= --crypto= --runas= --chroot=
-    --seccomp= --pid= --foreground --log= --pcap= --print-capabilities --print-states
-    --print-profiles --print-info= --print-plugins --print-sandbox --version --help'
+_swtpm_cuse_options()
+{
+    echo '--name= --maj= --min= --cuse-fd= --tpm2 --flags= --locality= --profile= --tpmstate=
+        --migration= --plugin-dir= --key= --migration-key= --crypto= --runas= --chroot= --seccomp=
+        --pid= --foreground --log= --pcap= --print-capabilities --print-states --print-profiles
+        --print-info= --print-plugins --print-sandbox --version --help'
+}
 
 # The sub-options of an option; those that take a value end with '='.
 _swtpm_cuse_suboptions()
@@ -66,7 +69,8 @@ _swtpm_cuse_argument()
 
 _swtpm_cuse()
 {
-    local line=${COMP_LINE:0:COMP_POINT} word before
+    local line=${COMP_LINE:0:COMP_POINT} word before options
+    options=$(_swtpm_cuse_options)
     word=${line##*[[:space:]]}
     before=${line%"$word"}
     before=${before%"${before##*[![:space:]]}"}
@@ -75,10 +79,10 @@ _swtpm_cuse()
     COMPREPLY=()
     if [[ $word == --*=* ]]; then
         _swtpm_cuse_argument "${word%%=*}" "${word#*=}"
-    elif [[ " "$_swtpm_cuse_options" " == *[[:space:]]"$before="[[:space:]]* || $before == -[rR] ]]; then
+    elif [[ " $options " == *[[:space:]]"$before="[[:space:]]* || $before == -[rR] ]]; then
         _swtpm_cuse_argument "$before" "$word"
     elif [[ $before != -[nMm] ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "${_swtpm_cuse_options//=/}" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "${options//=/}" -- "$word")
     fi
 }
 
