@@ -48,9 +48,9 @@ class Daemon:
     """One swtpm_cuse.  `start` (or `with`) to `close` (or the end of `with`)."""
 
     def __init__(self, tpm2=True, options=(), state_directory=None, background=False,
-                 storage_options="", wrapper=(), environment=None):
+                 storage_options="", storage_uri=None, wrapper=(), environment=None):
         """`state_directory` is kept, if given, and else made and removed.  `storage_options` are
-        appended to --tpmstate dir=….  `wrapper` is a command that runs the daemon, as
+        appended to --tpmstate dir=…, or backend-uri=… if `storage_uri` is given.  `wrapper` is a command that runs the daemon, as
         strace does."""
         self.tpm2 = tpm2
         self.options = list(options)
@@ -59,7 +59,8 @@ class Daemon:
         self.environment = dict(environment or {})
         self.directory = tempfile.mkdtemp(prefix="swtpm-cuse-test.")
         self.state_directory = state_directory or os.path.join(self.directory, "state")
-        self.storage_options = storage_options
+        place = f"backend-uri={storage_uri}" if storage_uri else f"dir={self.state_directory}"
+        self.storage = place + storage_options
         self.log_path = os.path.join(self.directory, "log")
         self.pid_path = os.path.join(self.directory, "pid")
         self.kernel = None
@@ -185,7 +186,7 @@ class Daemon:
     def _command_line(self):
         return [*self.wrapper, PROGRAM, "--name", "vtpm-test", "--plugin-dir", PLUGINS,
                 "--cuse-fd", str(self.kernel.server_fd), "--pid", f"file={self.pid_path}",
-                "--tpmstate", f"dir={self.state_directory}{self.storage_options}",
+                "--tpmstate", self.storage,
                 "--log", f"file={self.log_path},level=1",
                 *(["--tpm2"] if self.tpm2 else []),
                 *([] if self.background else ["--foreground"]),
