@@ -30,6 +30,11 @@ static const char *without_dashes(const char *name)
     return name + strspn(name, "-");
 }
 
+static const char *help_option(const struct parse *parse)
+{
+    return parse->options[parse->count - 1].name;
+}
+
 static size_t count_values(const struct command_line_option *option)
 {
     if (option->values == NULL)
@@ -41,7 +46,8 @@ static size_t count_values(const struct command_line_option *option)
 
 static int refuse_missing_value(const struct parse *parse, const struct command_line_option *option)
 {
-    error_set(parse->error, "option %s needs %s; --help shows it", option->name, option->values);
+    error_set(parse->error, "option %s needs %s; %s explains it", option->name, option->values,
+              help_option(parse));
     return -1;
 }
 
@@ -61,7 +67,8 @@ static int refuse_unknown(const struct parse *parse, const char *typed)
     if (nearest != NULL && strlen(without_dashes(typed)) > 1)
         error_set(parse->error, "no option '%s'; did you mean %s?", typed, nearest->name);
     else
-        error_set(parse->error, "no option '%s'; --help lists the options", typed);
+        error_set(parse->error, "no option '%s'; %s lists the options", typed,
+                  help_option(parse));
     return -1;
 }
 
@@ -99,11 +106,16 @@ static int take(const struct parse *parse, const struct command_line_option *opt
 
 static int take_operand(const struct parse *parse, const char **operand)
 {
-    *operand = optind < parse->argc ? parse->argv[optind] : NULL;
-    if (optind + 1 >= parse->argc)
+    int surplus = optind;
+
+    if (operand != NULL) {
+        *operand = optind < parse->argc ? parse->argv[optind] : NULL;
+        surplus++;
+    }
+    if (surplus >= parse->argc)
         return 0;
-    error_set(parse->error, "surplus argument '%s'; --help shows what is expected",
-              parse->argv[optind + 1]);
+    error_set(parse->error, "surplus argument '%s'; %s shows what is expected",
+              parse->argv[surplus], help_option(parse));
     return -1;
 }
 

@@ -29,9 +29,12 @@ struct command_line_option {
     const void *meaning; /* for the tool's own take function */
 };
 
-/* Takes all of a command line into `target`.  *operand is the one argument that is no option, or
- * NULL; a second one is an error.  Not to be called from two threads at once.  0, or -1 with a
- * message that names the option.  `argv` is put into another order, and values point into it. */
+/* Takes all of a command line into `target`.  The last option of the table is the one that prints
+ * help.  *operand is the one argument that is no option, or NULL; a second one, or one
+ * without a place for it (`operand` is NULL), is an error.  `argv` is put into another order, and
+ * values point into it.  Not to be called from two threads at once.
+ *
+ * 0, or -1 with a message that names the option. */
 int command_line_parse(int argc, char **argv, const struct command_line_option *options,
                        size_t count, void *target, const char **operand, struct error *error);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,19 +53,6 @@ int endpoint_set_unix(struct endpoint *endpoint, const char *path, struct error 
     return -1;
 }
 
-/* The end of the host in `text`, and where it starts; NULL if that is ambiguous. */
-static const char *find_host(const char *text, const char **host)
-{
-    *host = text;
-    if (text[0] == '[') {
-        *host = text + 1;
-        const char *end = strchr(text, ']');
-        return end != NULL && (end[1] == ':' || end[1] == '\0') ? end : NULL;
-    }
-    const char *end = text + strcspn(text, ":");
-    return *end == ':' && strchr(end + 1, ':') != NULL ? NULL : end;
-}
-
 static int set_host(struct endpoint *endpoint, const char *host, size_t size, struct error *error)
 {
     if (size == 0) {
@@ -76,7 +64,8 @@ static int set_host(struct endpoint *endpoint, const char *host, size_t size, st
         endpoint->host[size] = '\0';
         return 0;
     }
-    error_set(error, "the host has %zu characters, but a host's name may have %zu at most", size, sizeof endpoint->host - 1);
+    error_set(error, "the host has %zu characters, but a host's name may have %zu at most", size,
+              sizeof endpoint->host - 1);
     return -1;
 }
 
@@ -92,9 +81,44 @@ static int set_port(struct endpoint *endpoint, const char *text, struct error *e
     return 0;
 }
 
-int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *error)
+static int set_tcp(struct endpoint *endpoint, const char *host, size_t host_size, const char *port,
+                   struct error *error)
 {
     struct endpoint parsed = {.default_port = endpoint->default_port, .kind = ENDPOINT_TCP};
+
+    if (set_host(&parsed, host, host_size, error) != 0 || set_port(&parsed, port, error) != 0)
+        return -1;
+    bool is_ipv6 = strchr(parsed.host, ':') != NULL;
+    snprintf(parsed.name, sizeof parsed.name, is_ipv6 ? "[%s]:%s" : "%s:%s", parsed.host,
+             parsed.port);
+    *endpoint = parsed;
+    return 0;
+}
+
+int endpoint_set_host_and_port(struct endpoint *endpoint, const char *host, const char *port,
+                               struct error *error)
+{
+    if (refuse_second(endpoint, host != NULL ? host : DEFAULT_HOST, error) != 0)
+        return -1;
+    return set_tcp(endpoint, host, host != NULL ? strlen(host) : 0, port != NULL ? port : "",
+                   error);
+}
+
+/* The end of the host in `text`, and where it starts; NULL if that is ambiguous. */
+static const char *find_host(const char *text, const char **host)
+{
+    *host = text;
+    if (text[0] == '[') {
+        *host = text + 1;
+        const char *end = strchr(text, ']');
+        return end != NULL && (end[1] == ':' || end[1] == '\0') ? end : NULL;
+    }
+    const char *end = text + strcspn(text, ":");
+    return *end == ':' && strchr(end + 1, ':') != NULL ? NULL : end;
+}
+
+int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *error)
+{
     const char *host;
     const char *end = find_host(text, &host);
 
@@ -105,15 +129,9 @@ int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *
                          "brackets, as in [::1]:%u", text, endpoint->default_port);
         return -1;
     }
-    size_t size = (size_t)(end - host);
+    size_t host_size = (size_t)(end - host);
     end += *end == ']';
-    if (set_host(&parsed, host, size, error) != 0 ||
-        set_port(&parsed, end + (*end == ':'), error) != 0)
-        return -1;
-    snprintf(parsed.name, sizeof parsed.name, strchr(parsed.host, ':') != NULL ? "[%s]:%s" : "%s:%s",
-             parsed.host, parsed.port);
-    *endpoint = parsed;
-    return 0;
+    return set_tcp(endpoint, host, host_size, end + (*end == ':'), error);
 }
 
 /* -------------------------------------------------------------------------------- opening ----- */

@@ -46,6 +46,10 @@ int endpoint_set_unix(struct endpoint *endpoint, const char *path, struct error 
  * (COMPAT §3). */
 int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *error);
 
+/* The same of two parts, each of which may be NULL or empty. */
+int endpoint_set_host_and_port(struct endpoint *endpoint, const char *host, const char *port,
+                               struct error *error);
+
 /* Opens the device for reading and writing, or connects.  The descriptor (close-on-exec), which
  * belongs to the caller; or -1 with a message that names the endpoint. */
 int endpoint_open(const struct endpoint *endpoint, struct error *error);
