@@ -590,7 +590,7 @@ class OnTheDevice(TestCase):
 
     def ways_to_move_a_blob(self):
         for program in (IOCTL, DEBIANS_IOCTL):
-            for transfer_size in ("", "100", "999", "3072", "100000"):
+            for transfer_size in ("", "1000"):
                 yield {"program": program, "timeout": 60,
                        "environment": {"SWTPM_IOCTL_BUFFERSIZE": transfer_size}}
 
