@@ -147,9 +147,13 @@ int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *e
 
 int storage_dir_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
+    struct flock unlock = whole_file(F_UNLCK);
+
     (void)error;
     if (storage->lock_fd < 0)
         return SWTPM_PLUGIN_OK;
+    /* close alone would not do if a child of the host had inherited the descriptor. */
+    fcntl(storage->lock_fd, F_OFD_SETLK, &unlock);
     close(storage->lock_fd);
     storage->lock_fd = -1;
     return SWTPM_PLUGIN_OK;

@@ -173,8 +173,7 @@ int storage_dir_open(struct swtpm_storage **storage,
 
 void storage_dir_close(struct swtpm_storage *storage)
 {
-    if (storage->lock_fd >= 0)
-        close(storage->lock_fd);
+    storage_dir_unlock(storage, NULL);
     if (storage->fd >= 0)
         close(storage->fd);
     free(storage->path);

@@ -40,6 +40,8 @@ void storage_dir_close(struct swtpm_storage *storage);
 
 /* lock.c */
 int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
+
+/* Cannot fail, so `error` may be NULL. */
 int storage_dir_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
 /* FENCED if the lock is held but its file is no longer the one that others would lock; then

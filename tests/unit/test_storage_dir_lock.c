@@ -130,6 +130,31 @@ static void our_lock_holds_against_posix_locks(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int take_nothing(const struct store_place *place)
+{
+    (void)place;
+    return 0;
+}
+
+static void a_child_that_inherited_the_lock_does_not_keep_it(void **state)
+{
+    const struct store_place *place = *state;
+    struct swtpm_storage *first = store_open(place->location);
+
+    assert_int_equal(store_ops->lock(first, &store_error), 0);
+    pid_t child = start_holder(take_nothing, place);
+    assert_int_equal(store_ops->unlock(first, &store_error), 0);
+    assert_int_equal(store_ops->lock(place->storage, &store_error), 0);
+    assert_int_equal(store_ops->unlock(place->storage, &store_error), 0);
+    kill_holder(child);
+
+    assert_int_equal(store_ops->lock(first, &store_error), 0);
+    child = start_holder(take_nothing, place);
+    store_ops->close(first);
+    assert_int_equal(store_ops->lock(place->storage, &store_error), 0);
+    kill_holder(child);
+}
+
 static void a_lock_file_with_other_contents_is_fine(void **state)
 {
     const struct store_place *place = *state;
@@ -206,6 +231,7 @@ int main(void)
         STORE_TEST(the_lock_of_another_process_is_respected_while_it_lives),
         STORE_TEST(a_posix_lock_is_respected_while_its_process_lives),
         STORE_TEST(our_lock_holds_against_posix_locks),
+        STORE_TEST(a_child_that_inherited_the_lock_does_not_keep_it),
         STORE_TEST(a_lock_file_with_other_contents_is_fine),
         STORE_TEST(a_lock_file_that_was_replaced_fences),
         STORE_TEST(a_lock_file_that_was_removed_fences),
