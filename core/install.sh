@@ -23,12 +23,13 @@ put_as()
     install -D -m 644 "$2" "$prefix/$1"
 }
 
-put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl"
+put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" \
+    "$build/core/swtpm-state"
 put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-lmdb.so" \
     "$build/plugins/crypto-gnutls.so"
 put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"
 put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h
-put 644 share/man/man8 doc/swtpm_cuse.8
+put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm-state.8
 put_as share/bash-completion/completions/swtpm_cuse doc/completion/swtpm_cuse.bash
 put 644 share/zsh/site-functions doc/completion/_swtpm_cuse
 put 644 lib/systemd/system doc/systemd/swtpm-cuse@.service

@@ -25,10 +25,27 @@ TPM_RESULT envelope_wrap(const struct state_key *key, enum tpm_version version,
                          enum state_type type, struct swtpm_bytes plain, struct buffer *envelope,
                          struct error *error);
 
+/* Wraps, and makes sure that the result unwraps to the same bytes: for what replaces the only copy. */
+TPM_RESULT envelope_wrap_proven(const struct state_key *key, enum tpm_version version,
+                                enum state_type type, struct swtpm_bytes plain,
+                                struct buffer *envelope, struct error *error);
+
 /* Unwraps what is stored under that name.  `plain` is replaced on success, else untouched.
  * Results as in state_store.h. */
 TPM_RESULT envelope_unwrap(const struct state_key *key, enum tpm_version version,
                            enum state_type type, struct swtpm_bytes envelope,
                            struct buffer *plain, struct error *error);
+
+/* What anybody can tell of a stored state, without its key. */
+struct envelope_description {
+    unsigned version;  /* of the format */
+    const char *mode;  /* "plain", or the value of mode=: "aes-128-cbc"; of static storage */
+    bool strong;       /* the key comes from kdf=pbkdf2-strong */
+    bool migration;    /* it is a state blob */
+};
+
+/* TPM_SUCCESS; else TPM_FAIL or TPM_BAD_VERSION with a message. */
+TPM_RESULT envelope_describe(struct swtpm_bytes envelope, struct envelope_description *description,
+                             struct error *error);
 
 #endif

@@ -54,6 +54,11 @@ const char *state_value_name_at(enum tpm_version version, size_t index)
     return index < STATE_TYPES ? value_names[version][index] : backup_names[version];
 }
 
+enum state_type state_value_type_at(size_t index)
+{
+    return index < STATE_TYPES ? (enum state_type)(STATE_PERMANENT + index) : STATE_PERMANENT;
+}
+
 const char *state_journal_name(enum tpm_version version)
 {
     return journal_names[version];

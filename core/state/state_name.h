@@ -35,6 +35,9 @@ const char *state_backup_name(enum tpm_version version);
 #define STATE_VALUES 4
 const char *state_value_name_at(enum tpm_version version, size_t index);
 
+/* The type of what is stored under that name: the backup is a permanent state. */
+enum state_type state_value_type_at(size_t index);
+
 /* The name of the journal of a change (state_change.h): "tpm2-00.change", … */
 const char *state_journal_name(enum tpm_version version);
 

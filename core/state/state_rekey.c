@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_rekey.h"
 
-#include <string.h>
-
 #include <libtpms/tpm_error.h>
 
 #include "state/envelope.h"
 #include "state/state_change.h"
 
-/* The type whose name the value is stored under; the backup is a permanent state. */
-static enum state_type type_at(size_t index)
-{
-    return index < STATE_SAVE ? (enum state_type)(STATE_PERMANENT + index) : STATE_PERMANENT;
-}
-
 static struct swtpm_bytes bytes_of(const struct buffer *buffer)
 {
     return (struct swtpm_bytes){buffer->data, buffer->size};
-}
-
-/* What has just been wrapped must open again before it may replace anything. */
-static int prove(const struct state_rekey_parameters *parameters, enum state_type type,
-                 const struct buffer *wrapped, const struct buffer *plain, struct error *error)
-{
-    struct buffer proof = {0};
-
-    TPM_RESULT result = envelope_unwrap(parameters->new_key, parameters->version, type,
-                                        bytes_of(wrapped), &proof, error);
-    bool same = result == TPM_SUCCESS && proof.size == plain->size &&
-                (plain->size == 0 || memcmp(proof.data, plain->data, plain->size) == 0);
-    if (result == TPM_SUCCESS && !same)
-        error_set(error, "it does not decrypt to what was encrypted");
-    buffer_free(&proof);
-    return same ? 0 : -1;
 }
 
 static int wrap_anew(const struct state_rekey_parameters *parameters, enum state_type type,
@@ -43,9 +19,9 @@ static int wrap_anew(const struct state_rekey_parameters *parameters, enum state
 
     if (envelope_unwrap(parameters->old_key, parameters->version, type, bytes_of(stored), &plain,
                         error) == TPM_SUCCESS &&
-        envelope_wrap(parameters->new_key, parameters->version, type, bytes_of(&plain), wrapped,
-                      error) == TPM_SUCCESS)
-        result = prove(parameters, type, wrapped, &plain, error);
+        envelope_wrap_proven(parameters->new_key, parameters->version, type, bytes_of(&plain),
+                             wrapped, error) == TPM_SUCCESS)
+        result = 0;
     buffer_free(&plain);
     return result;
 }
@@ -61,7 +37,7 @@ static int add_value(const struct state_rekey_parameters *parameters, size_t ind
     if (result == SWTPM_PLUGIN_NOT_FOUND)
         return 0;
     if (result == 0)
-        result = wrap_anew(parameters, type_at(index), &stored, &wrapped, error);
+        result = wrap_anew(parameters, state_value_type_at(index), &stored, &wrapped, error);
     if (result == 0)
         state_change_put(change, name, &wrapped);
     else

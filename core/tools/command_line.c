@@ -196,6 +196,20 @@ int command_line_set_flag(void *target, const struct command_line_option *option
     return 0;
 }
 
+int command_line_set_string(void *target, const struct command_line_option *option,
+                            const char *const *values, struct error *error)
+{
+    const char **string = target;
+
+    (void)option;
+    if (*string != NULL) {
+        error_set(error, "it was given before, as '%s'; give it once", *string);
+        return -1;
+    }
+    *string = values[0];
+    return 0;
+}
+
 int command_line_set_device(void *target, const struct command_line_option *option,
                             const char *const *values, struct error *error)
 {

@@ -41,9 +41,11 @@ int command_line_parse(int argc, char **argv, const struct command_line_option *
 /* Prints the table, one option and its summary after the other. */
 void command_line_print_options(FILE *to, const struct command_line_option *options, size_t count);
 
-/* Take functions: sets the int to `constant`; sets the bool to true. */
+/* Take functions: sets the int to `constant`; sets the bool to true; sets the const char * to the
+ * value, which stays in argv. */
 command_line_take command_line_set_constant;
 command_line_take command_line_set_flag;
+command_line_take command_line_set_string;
 
 /* Take functions for a struct endpoint. */
 command_line_take command_line_set_device;

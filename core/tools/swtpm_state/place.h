@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TOOLS_SWTPM_STATE_PLACE_H
+#define TOOLS_SWTPM_STATE_PLACE_H
+
+#include <stdbool.h>
+
+#include "plugin/storage.h"
+#include "plugin/storage_options.h"
+#include "state/state_store.h"
+#include "util/error.h"
+
+/* One store, as --tpmstate or --to names it. */
+
+/* Zeroed memory is valid for place_close. */
+struct place {
+    char *text; /* the option's argument, split; owned */
+    struct storage_options options;
+    const struct storage_plugin *plugin;
+    struct storage *storage;
+    struct state_store *store;
+};
+
+enum place_use {
+    PLACE_READ,  /* nothing changes, no lock is taken */
+    PLACE_CHANGE, /* locked; it must exist */
+    PLACE_MAKE   /* locked; it may be made */
+};
+
+/* Parses the argument of `option` (NULL: the environment decides) and loads the plugin.  0 or -1. */
+int place_load(struct place *place, const char *option, const char *text,
+               const struct plugin_search *search, struct error *error);
+
+/* Opens the store for a TPM of that version and locks it.  0 or -1. */
+int place_open(struct place *place, enum place_use use, enum tpm_version version,
+               const struct state_key *key, struct error *error);
+
+void place_close(struct place *place);
+
+#endif
