@@ -22,6 +22,14 @@ static const uint64_t capabilities =
     PTM_CAPABILITY_GET_CONFIG | PTM_CAPABILITY_SET_BUFFERSIZE | PTM_CAPABILITY_GET_INFO |
     PTM_CAPABILITY_LOCK_STORAGE;
 
+/* One control call on its way to its handler. */
+struct call {
+    struct control *control;
+    fuse_req_t request;
+    struct session *session;
+    const void *input; /* as large as the ioctl's structure, if the call takes arguments */
+};
+
 static void reply(fuse_req_t request, const void *response, size_t size)
 {
     fuse_reply_ioctl(request, 0, response, size);
@@ -35,59 +43,41 @@ static void reply_result(fuse_req_t request, uint32_t result)
 
 /* ------------------------------------------------------------------------ answered at once */
 
-static void get_capability(struct control *control, fuse_req_t request, struct session *session,
-                           const void *input)
+static void get_capability(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
     struct ptm_capability response = {.capabilities = capabilities};
-    reply(request, &response, sizeof response);
+    reply(call->request, &response, sizeof response);
 }
 
-static void set_locality(struct control *control, fuse_req_t request, struct session *session,
-                         const void *input)
+static void set_locality(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    const union ptm_locality *call = input;
-    reply_result(request, tpm_set_locality(call->request.locality));
+    const union ptm_locality *arguments = call->input;
+    reply_result(call->request, tpm_set_locality(arguments->request.locality));
 }
 
-static void cancel(struct control *control, fuse_req_t request, struct session *session,
-                   const void *input)
+static void cancel(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
-    reply_result(request, tpm_cancel());
+    reply_result(call->request, tpm_cancel());
 }
 
-static void get_config(struct control *control, fuse_req_t request, struct session *session,
-                       const void *input)
+static void get_config(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
     struct ptm_config response = {.flags = tpm_config_flags()};
-    reply(request, &response, sizeof response);
+    reply(call->request, &response, sizeof response);
 }
 
 /* A running TPM refuses every size, so libtpms is never changed beneath a command. */
-static void set_buffer_size(struct control *control, fuse_req_t request, struct session *session,
-                            const void *input)
+static void set_buffer_size(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    const union ptm_buffer_size *call = input;
+    const union ptm_buffer_size *arguments = call->input;
     union ptm_buffer_size answer = {.request.size = 0};
     uint32_t size, minimum, maximum;
 
-    answer.response.result = tpm_set_buffer_size(call->request.size, &size, &minimum, &maximum);
+    answer.response.result = tpm_set_buffer_size(arguments->request.size, &size, &minimum, &maximum);
     answer.response.size = size;
     answer.response.minimum = minimum;
     answer.response.maximum = maximum;
-    reply(request, &answer.response, sizeof answer.response);
+    reply(call->request, &answer.response, sizeof answer.response);
 }
 
 /* ------------------------------------------------------------------------- with the worker */
@@ -98,12 +88,11 @@ static void finish_job(void *context)
     reply_result(control->job_request, control->job_result);
 }
 
-static void run_job(struct control *control, fuse_req_t request, uint32_t argument,
-                    void (*run)(void *context))
+static void run_job(const struct call *call, uint32_t argument, void (*run)(void *context))
 {
-    control->job_request = request;
-    control->job_argument = argument;
-    worker_run(run, finish_job, control);
+    call->control->job_request = call->request;
+    call->control->job_argument = argument;
+    worker_run(run, finish_job, call->control);
 }
 
 static void run_init(void *context)
@@ -112,12 +101,10 @@ static void run_init(void *context)
     control->job_result = tpm_start((control->job_argument & PTM_INIT_FLAG_DELETE_VOLATILE) != 0);
 }
 
-static void init(struct control *control, fuse_req_t request, struct session *session,
-                 const void *input)
+static void init(const struct call *call)
 {
-    (void)session;
-    const union ptm_init *call = input;
-    run_job(control, request, call->request.flags, run_init);
+    const union ptm_init *arguments = call->input;
+    run_job(call, arguments->request.flags, run_init);
 }
 
 static void run_lock_storage(void *context)
@@ -127,125 +114,92 @@ static void run_lock_storage(void *context)
 }
 
 /* Held already is the usual case, and answered while a command runs. */
-static void lock_storage(struct control *control, fuse_req_t request, struct session *session,
-                         const void *input)
+static void lock_storage(const struct call *call)
 {
-    const union ptm_lock_storage *call = input;
+    const union ptm_lock_storage *arguments = call->input;
 
     if (!tpm_needs_storage_lock())
-        reply_result(request, TPM_SUCCESS);
+        reply_result(call->request, TPM_SUCCESS);
     else if (worker_is_busy())
-        parked_add(&control->waiting, request, session, PTM_LOCK_STORAGE, input, sizeof *call);
+        parked_add(&call->control->waiting, call->request, call->session, PTM_LOCK_STORAGE,
+                   call->input, sizeof *arguments);
     else
-        run_job(control, request, call->request.retries, run_lock_storage);
+        run_job(call, arguments->request.retries, run_lock_storage);
 }
 
 /* ------------------------------------------------------------------- when the worker is free */
 
-static void shut_down(struct control *control, fuse_req_t request, struct session *session,
-                      const void *input)
+static void shut_down(const struct call *call)
 {
-    (void)session;
-    (void)input;
     tpm_stop();
-    reply_result(request, TPM_SUCCESS);
-    control->shut_down = true;
+    reply_result(call->request, TPM_SUCCESS);
+    call->control->shut_down = true;
 }
 
-static void stop(struct control *control, fuse_req_t request, struct session *session,
-                 const void *input)
+static void stop(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
     tpm_stop();
-    reply_result(request, TPM_SUCCESS);
+    reply_result(call->request, TPM_SUCCESS);
 }
 
-static void get_established(struct control *control, fuse_req_t request, struct session *session,
-                            const void *input)
+static void get_established(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
     bool established = false;
     struct ptm_established response = {.result = tpm_get_established(&established)};
 
     response.bit = established;
-    reply(request, &response, sizeof response);
+    reply(call->request, &response, sizeof response);
 }
 
-static void reset_established(struct control *control, fuse_req_t request, struct session *session,
-                              const void *input)
+static void reset_established(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    const union ptm_locality *call = input;
-    reply_result(request, tpm_reset_established(call->request.locality));
+    const union ptm_locality *arguments = call->input;
+    reply_result(call->request, tpm_reset_established(arguments->request.locality));
 }
 
-static void hash_start(struct control *control, fuse_req_t request, struct session *session,
-                       const void *input)
+static void hash_start(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
-    reply_result(request, tpm_hash_start());
+    reply_result(call->request, tpm_hash_start());
 }
 
-static uint32_t hash_part(const union ptm_hash_data *call)
+static uint32_t hash_part(const union ptm_hash_data *arguments)
 {
     if (!tpm_is_running())
         return TPM_BAD_ORDINAL;
-    if (call->request.length > sizeof call->request.data)
+    if (arguments->request.length > sizeof arguments->request.data)
         return TPM_FAIL;
     return tpm_hash_data(
-        (struct swtpm_bytes){.data = call->request.data, .size = call->request.length});
+        (struct swtpm_bytes){.data = arguments->request.data, .size = arguments->request.length});
 }
 
-static void hash_data(struct control *control, fuse_req_t request, struct session *session,
-                      const void *input)
+static void hash_data(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    reply_result(request, hash_part(input));
+    reply_result(call->request, hash_part(call->input));
 }
 
-static void hash_end(struct control *control, fuse_req_t request, struct session *session,
-                     const void *input)
+static void hash_end(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
-    reply_result(request, tpm_hash_end());
+    reply_result(call->request, tpm_hash_end());
 }
 
-static void store_volatile(struct control *control, fuse_req_t request, struct session *session,
-                           const void *input)
+static void store_volatile(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    (void)input;
-    reply_result(request, tpm_store_volatile());
+    reply_result(call->request, tpm_store_volatile());
 }
 
-static void get_state_blob(struct control *control, fuse_req_t request, struct session *session,
-                           const void *input)
+static void get_state_blob(const struct call *call)
 {
-    (void)control;
-    union ptm_get_state call;
+    union ptm_get_state part;
 
-    memcpy(&call, input, sizeof call);
-    state_download_part(&session->download, &call);
-    reply(request, &call.response, sizeof call.response);
-    explicit_bzero(&call, sizeof call);
+    memcpy(&part, call->input, sizeof part);
+    state_download_part(&call->session->download, &part);
+    reply(call->request, &part.response, sizeof part.response);
+    explicit_bzero(&part, sizeof part);
 }
 
-static void set_state_blob(struct control *control, fuse_req_t request, struct session *session,
-                           const void *input)
+static void set_state_blob(const struct call *call)
 {
-    (void)control;
-    reply_result(request, state_upload_part(&session->upload, input));
+    reply_result(call->request, state_upload_part(&call->session->upload, call->input));
 }
 
 static void fill_info(union ptm_info *answer, uint64_t flags, uint32_t offset)
@@ -269,16 +223,13 @@ static void fill_info(union ptm_info *answer, uint64_t flags, uint32_t offset)
     free(text);
 }
 
-static void get_info(struct control *control, fuse_req_t request, struct session *session,
-                     const void *input)
+static void get_info(const struct call *call)
 {
-    (void)control;
-    (void)session;
-    const union ptm_info *call = input;
+    const union ptm_info *arguments = call->input;
     union ptm_info answer;
 
-    fill_info(&answer, call->request.flags, call->request.offset);
-    reply(request, &answer.response, sizeof answer.response);
+    fill_info(&answer, arguments->request.flags, arguments->request.offset);
+    reply(call->request, &answer.response, sizeof answer.response);
 }
 
 /* -------------------------------------------------------------------------------- the table */
@@ -287,8 +238,7 @@ struct handler {
     const char *name;
     unsigned command;
     bool at_once; /* answered while the worker is busy */
-    void (*handle)(struct control *control, fuse_req_t request, struct session *session,
-                   const void *input);
+    void (*handle)(const struct call *call);
 };
 
 #define HANDLER(number, when, function)                                                            \
@@ -353,7 +303,7 @@ void control_call(struct control *control, fuse_req_t request, struct session *s
     if (worker_is_busy() && !handler->at_once)
         parked_add(&control->waiting, request, session, command, input, input_size);
     else
-        handler->handle(control, request, session, input);
+        handler->handle(&(struct call){control, request, session, input});
 }
 
 void control_run_waiting(struct control *control)
@@ -363,7 +313,8 @@ void control_run_waiting(struct control *control)
     while (!worker_is_busy() && !control->shut_down &&
            (parked = parked_take(&control->waiting)) != NULL) {
         const struct handler *handler = find_handler(parked->command);
-        handler->handle(control, parked->request, parked->session, parked->input);
+        handler->handle(
+            &(struct call){control, parked->request, parked->session, parked->input});
         parked_free(parked);
     }
 }
