@@ -70,14 +70,17 @@ static int refuse_running(int fd, const char *path, struct error *error)
     return -1;
 }
 
-static bool is_still_named(const struct pid_file *file, int fd)
+/* Whether the name has gone or leads to another file by now.  A directory that may not be looked
+ * into tells nothing. */
+static bool is_renamed(const struct pid_file *file, int fd)
 {
     struct stat opened;
     struct stat named;
 
+    if (fstatat(file->directory, file->name, &named, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT;
     return fstat(fd, &opened) == 0 &&
-           fstatat(file->directory, file->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+           (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino);
 }
 
 /* Removes what a dead daemon left.  The lock comes first: its holder is alive. */
@@ -100,7 +103,7 @@ static int remove_stale(const struct pid_file *file, const char *path, struct er
     int result;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         result = refuse_running(fd, path, error);
-    else if (is_still_named(file, fd) && unlinkat(file->directory, file->name, 0) != 0)
+    else if (!is_renamed(file, fd) && unlinkat(file->directory, file->name, 0) != 0)
         result = fail(error, "replace", path);
     else
         result = 0;
@@ -155,7 +158,7 @@ int pid_file_write(const struct pid_file *file, struct error *error)
 
 void pid_file_remove(const struct pid_file *file)
 {
-    if (file->name == NULL || !is_still_named(file, file->fd))
+    if (file->name == NULL || is_renamed(file, file->fd))
         return;
     if (unlinkat(file->directory, file->name, 0) != 0) {
         /* An empty file names nobody; the kernel gives old numbers to new processes.  If that fails

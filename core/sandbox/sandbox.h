@@ -22,8 +22,8 @@
  *                                    own function: what the C library calls at the start of a
  *                                    thread (rseq, set_robust_list) is not on the list
  *
- * The last two cannot be undone.  With SECCOMP_ACTION_NONE all of this does nothing but collect,
- * so that --print-sandbox works.  All functions belong to the loop's thread.
+ * The last two cannot be undone.  With SECCOMP_ACTION_NONE all of this does nothing.  All functions
+ * belong to the loop's thread.
  */
 struct sandbox {
     enum seccomp_action action;

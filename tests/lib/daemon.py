@@ -48,10 +48,11 @@ class Daemon:
     """One swtpm_cuse.  `start` (or `with`) to `close` (or the end of `with`)."""
 
     def __init__(self, tpm2=True, options=(), state_directory=None, background=False,
-                 storage_options="", storage_uri=None, wrapper=(), environment=None):
+                 storage_options="", storage_uri=None, plugin_directory=PLUGINS, wrapper=(),
+                 environment=None):
         """`state_directory` is kept, if given, and else made and removed.  `storage_options` are
-        appended to --tpmstate dir=…, or backend-uri=… if `storage_uri` is given.  `wrapper` is a command that runs the daemon, as
-        strace does."""
+        appended to --tpmstate dir=…, or backend-uri=… if `storage_uri` is given.  `wrapper` is a
+        command that runs the daemon, as strace does."""
         self.tpm2 = tpm2
         self.options = list(options)
         self.background = background
@@ -61,6 +62,7 @@ class Daemon:
         self.state_directory = state_directory or os.path.join(self.directory, "state")
         place = f"backend-uri={storage_uri}" if storage_uri else f"dir={self.state_directory}"
         self.storage = place + storage_options
+        self.plugin_directory = plugin_directory
         self.log_path = os.path.join(self.directory, "log")
         self.pid_path = os.path.join(self.directory, "pid")
         self.kernel = None
@@ -184,7 +186,8 @@ class Daemon:
     # ---------------------------------------------------------------------- inside
 
     def _command_line(self):
-        return [*self.wrapper, PROGRAM, "--name", "vtpm-test", "--plugin-dir", PLUGINS,
+        return [*self.wrapper, PROGRAM, "--name", "vtpm-test",
+                "--plugin-dir", self.plugin_directory,
                 "--cuse-fd", str(self.kernel.server_fd), "--pid", f"file={self.pid_path}",
                 "--tpmstate", self.storage,
                 "--log", f"file={self.log_path},level=1",

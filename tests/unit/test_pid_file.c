@@ -275,21 +275,27 @@ static void remove_as_nobody(void *shared)
     pid_file_remove(file);
 }
 
-static void a_file_that_may_not_be_removed_is_emptied(void **state)
+static void assert_emptied_in_directory_of(mode_t mode)
 {
-    (void)state;
     struct pid_file file;
     struct error error;
 
-    if (geteuid() != 0) {
-        print_message("skipped: must be root to become another user\n");
-        skip();
-    }
-    chmod(directory, 0755);
+    assert_int_equal(chmod(directory, mode), 0);
     assert_int_equal(pid_file_open(&file, path, -1, &error), 0);
     assert_int_equal(child_run(remove_as_nobody, &file), 0);
     assert_contents("");
     pid_file_close(&file);
+}
+
+static void a_file_that_may_not_be_removed_is_emptied(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: must be root to become another user\n");
+        skip();
+    }
+    assert_emptied_in_directory_of(0755);
+    assert_emptied_in_directory_of(0700);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, remove_file)

@@ -84,6 +84,19 @@ static void none_restricts_neither(void **state)
     assert_int_equal(report->open_errno, 0);
 }
 
+static void none_lets_plugins_name_what_they_like(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"execve", "sokcet", NULL};
+    struct sandbox sandbox;
+    struct error error;
+
+    assert_int_equal(sandbox_open(&sandbox, SECCOMP_ACTION_NONE, 0, &error), 0);
+    assert_int_equal(sandbox_allow_calls(&sandbox, "storage-test", names, &error), 0);
+    assert_int_equal(sandbox.calls.count, 0);
+    sandbox_discard(&sandbox);
+}
+
 static void print_tells_who_needs_a_call_and_why(void **state)
 {
     (void)state;
@@ -127,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_calls_are_restricted_together),
         cmocka_unit_test(none_restricts_neither),
+        cmocka_unit_test(none_lets_plugins_name_what_they_like),
         cmocka_unit_test(print_tells_who_needs_a_call_and_why),
         cmocka_unit_test(a_stream_that_fails_is_an_error),
     };
