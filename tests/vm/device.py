@@ -69,16 +69,16 @@ def server_of(name):
 class Tpm:
     """swtpm_cuse serving /dev/NAME.  Its state stays when it stops, and goes with `remove`."""
 
-    def __init__(self, name, *options):
+    def __init__(self, name, *options, storage_uri=None):
         self.name = name
         self.path = f"/dev/{name}"
         self.options = options
         self.state_directory = tempfile.mkdtemp(prefix=f"{name}.")
+        self.storage = f"backend-uri={storage_uri}" if storage_uri else f"dir={self.state_directory}"
 
     def start(self):
         """The device exists when the command has returned."""
-        must("swtpm_cuse", "-n", self.name, "--tpmstate", f"dir={self.state_directory}",
-             *self.options)
+        must("swtpm_cuse", "-n", self.name, "--tpmstate", self.storage, *self.options)
         if not is_device(self.path):
             raise AssertionError(f"swtpm_cuse returned 0 before {self.path} was there")
         return self
