@@ -7,8 +7,8 @@
  * to it and what it promises to the host.  This header is all that a plugin needs; it depends on
  * nothing but <stddef.h> and <stdint.h>, and compiles alone as C11 and as C++.
  *
- * A sentence with a mark such as [S1] binds the plugin; swtpm-plugin-check(1) tests each of them and
- * calls it by that number.  The numbers are never used again for something else.
+ * A sentence with a mark such as [S1] binds the plugin; swtpm-plugin-check(1) tests each of them
+ * and calls it by that number.  The numbers are never used again for something else.
  *
  * THE PLUGIN FILE
  *   [S1] A plugin is a shared object named `KIND-NAME.so`: `storage-dir.so`, `crypto-gnutls.so`.
@@ -97,7 +97,8 @@ extern "C" {
 /* Results of all ops.  The numbers are part of the ABI. */
 enum swtpm_plugin_result {
     SWTPM_PLUGIN_OK = 0,
-    /* [S22] There is no value of that name (get, del), or no store and it may not be made (open). */
+    /* [S22] There is no value of that name (get, del), or no store and it may not be made
+     * (open). */
     SWTPM_PLUGIN_NOT_FOUND = -1,
     /* The caller's buffer is smaller than the value. */
     SWTPM_PLUGIN_TOO_SMALL = -2,
@@ -221,22 +222,22 @@ struct swtpm_storage_ops {
     /* [S39] One immediate try to become the only holder of this store among all processes and
      * handles; the host does the retrying.  [S40] BUSY if somebody else holds it, with the holder's
      * pid in the message where it can be known.  [S41] Taking it twice with one handle succeeds.
-     * [S42] The lock is released by unlock, by close and by the death of the process.  (A host that forked with an
-     * open handle would share the lock with its child; it does not.) */
+     * [S42] The lock is released by unlock, by close and by the death of the process.  (A host
+     * that forked with an open handle would share the lock with its child; it does not.) */
     int (*lock)(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
     /* Gives the lock back.  [S43] Succeeds if it is not held. */
     int (*unlock)(struct swtpm_storage *storage, struct swtpm_plugin_error *error);
 
-    /* [S44] Copies the whole value into `buffer` and sets *size to its size.  [S45] With a buffer of
-     * size 0 it only sets *size and succeeds, whatever the value's size.  [S46] TOO_SMALL if the
+    /* [S44] Copies the whole value into `buffer` and sets *size to its size.  [S45] With a buffer
+     * of size 0 it only sets *size and succeeds, whatever the value's size.  [S46] TOO_SMALL if the
      * value is larger than a buffer of another size. */
     int (*get)(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
                size_t *size, struct swtpm_plugin_error *error);
 
-    /* [S47] Stores or replaces a value.  [S48] After a crash at any instant get gives all of the old
-     * or all of the new value; [S49] after a failed put the old one, or the new one where the medium
-     * failed after the exchange.  `flags` are of enum swtpm_storage_write_flag. */
+    /* [S47] Stores or replaces a value.  [S48] After a crash at any instant get gives all of the
+     * old or all of the new value; [S49] after a failed put the old one, or the new one where the
+     * medium failed after the exchange.  `flags` are of enum swtpm_storage_write_flag. */
     int (*put)(struct swtpm_storage *storage, const char *name, struct swtpm_bytes value,
                uint32_t flags, struct swtpm_plugin_error *error);
 
@@ -278,8 +279,8 @@ enum swtpm_cipher_direction {
  * nowhere overlap otherwise.
  */
 struct swtpm_crypto_ops {
-    /* [S55] Fills the buffer with random bytes fit for keys.  IO if the generator fails, never a weaker
-     * source in its place. */
+    /* [S55] Fills the buffer with random bytes fit for keys.  IO if the generator fails, never a
+     * weaker source in its place. */
     int (*random)(struct swtpm_buffer output, struct swtpm_plugin_error *error);
 
     /* [S56] The digest of `input` by an enum swtpm_digest_algorithm. */

@@ -100,12 +100,16 @@ static int lock_file(struct swtpm_storage *storage, int fd, struct swtpm_plugin_
     return storage_dir_fail_errno(error, errno, "cannot lock '%s/" LOCK_NAME "'", storage->path);
 }
 
-static bool lock_file_is_current(const struct swtpm_storage *storage)
+/* 0 if the lock file is still the one that was locked, ESTALE if it was removed or replaced, or what
+ * kept us from looking. */
+static int examine_lock_file(const struct swtpm_storage *storage)
 {
     struct stat status;
 
-    return fstatat(storage->fd, LOCK_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           status.st_dev == storage->lock_device && status.st_ino == storage->lock_inode;
+    if (fstatat(storage->fd, LOCK_NAME, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? ESTALE : errno;
+    bool same = status.st_dev == storage->lock_device && status.st_ino == storage->lock_inode;
+    return same ? 0 : ESTALE;
 }
 
 /* One try.  Sets storage->lock_fd, or leaves it at -1 and succeeds if somebody else exchanged or
@@ -119,13 +123,17 @@ static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *er
         return storage_dir_fail_errno(error, errno, "cannot open '%s/" LOCK_NAME "'",
                                       storage->path);
     int code = lock_file(storage, fd, error);
-    if (code == SWTPM_PLUGIN_OK && lock_file_is_current(storage)) {
-        write_pid(fd);
-        storage->lock_fd = fd;
-        return SWTPM_PLUGIN_OK;
+    int changed = code == SWTPM_PLUGIN_OK ? examine_lock_file(storage) : 0;
+    if (changed != 0 && changed != ESTALE)
+        code = storage_dir_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
+                                      storage->path);
+    if (code != SWTPM_PLUGIN_OK || changed != 0) {
+        close(fd);
+        return code;
     }
-    close(fd);
-    return code;
+    write_pid(fd);
+    storage->lock_fd = fd;
+    return SWTPM_PLUGIN_OK;
 }
 
 int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
@@ -161,8 +169,13 @@ int storage_dir_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error 
 
 int storage_dir_check_lock(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
-    if (storage->lock_fd < 0 || lock_file_is_current(storage))
+    int changed = storage->lock_fd < 0 ? 0 : examine_lock_file(storage);
+
+    if (changed == 0)
         return SWTPM_PLUGIN_OK;
+    if (changed != ESTALE)
+        return storage_dir_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
+                                      storage->path);
     return storage_dir_fail(error, SWTPM_PLUGIN_FENCED,
                             "'%s/" LOCK_NAME "' was removed or replaced while it was locked, so "
                             "another process may own this state now; start again", storage->path);

@@ -119,10 +119,15 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
 }
 
 static int announce_directory(const struct swtpm_storage *storage,
-                              const struct swtpm_storage_parameters *parameters)
+                              const struct swtpm_storage_parameters *parameters,
+                              struct swtpm_plugin_error *error)
 {
     uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
-    return parameters->announce_path(parameters->context, storage->path, access);
+    int code = parameters->announce_path(parameters->context, storage->path, access);
+
+    if (code == SWTPM_PLUGIN_OK)
+        return SWTPM_PLUGIN_OK;
+    return storage_dir_fail(error, code, "the host refuses access to '%s'", storage->path);
 }
 
 /* A handle with nothing open.  NULL if there is no memory. */
@@ -162,7 +167,7 @@ int storage_dir_open(struct swtpm_storage **storage,
     if (code == SWTPM_PLUGIN_OK)
         code = learn_owner(opened, error);
     if (code == SWTPM_PLUGIN_OK)
-        code = announce_directory(opened, parameters);
+        code = announce_directory(opened, parameters, error);
     if (code != SWTPM_PLUGIN_OK) {
         storage_dir_close(opened);
         return code;

@@ -89,6 +89,8 @@ static int create_library_lock_file(int fd, const char *directory, mode_t mode)
     if (file < 0)
         return errno;
     int status = write_zeros(file, LIBRARY_LOCK_SIZE);
+    if (status == 0 && fsync(file) != 0)
+        status = errno;
     close(file);
     return status;
 }

@@ -85,12 +85,15 @@ static size_t map_size_for(size_t used, size_t limit)
     return size > limit && used <= limit ? limit : size;
 }
 
-static bool is_file(int fd, const struct file_identity *identity)
+/* 0, SWTPM_PLUGIN_FENCED if `fd` is open on another file, or errno. */
+static int check_identity(int fd, const struct file_identity *identity)
 {
     struct stat status;
 
-    return fstat(fd, &status) == 0 && status.st_dev == identity->device &&
-           status.st_ino == identity->inode;
+    if (fstat(fd, &status) != 0)
+        return errno;
+    bool same = status.st_dev == identity->device && status.st_ino == identity->inode;
+    return same ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
 static unsigned open_flags(const struct environment *environment)
@@ -119,8 +122,9 @@ static int open_checked(struct environment *environment, size_t used)
     if (status != 0)
         return status;
     /* LMDB opens by name, without O_CLOEXEC and following links. */
-    if (!is_file(fd, &environment->data_identity))
-        return SWTPM_PLUGIN_FENCED;
+    status = check_identity(fd, &environment->data_identity);
+    if (status != 0)
+        return status;
     return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : errno;
 }
 
@@ -325,10 +329,14 @@ out:
     return status;
 }
 
-static bool is_removed(int fd)
+/* Values put into a file that has no name any more would be gone with its last user. */
+static int check_not_removed(int fd)
 {
     struct stat status;
-    return fstat(fd, &status) != 0 || status.st_nlink == 0;
+
+    if (fstat(fd, &status) != 0)
+        return errno;
+    return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
 struct work {
@@ -356,11 +364,14 @@ static int write_once(struct environment *environment, const struct work *work)
 {
     MDB_txn *transaction;
 
-    if (is_removed(environment->data_fd) || is_removed(environment->library_lock_fd))
-        return SWTPM_PLUGIN_FENCED;
+    int status = check_not_removed(environment->data_fd);
+    if (status == 0)
+        status = check_not_removed(environment->library_lock_fd);
+    if (status != 0)
+        return status;
     /* What a killed reader leaves behind would keep old pages from being used again. */
     mdb_reader_check(environment->library, NULL);
-    int status = mdb_txn_begin(environment->library, NULL, 0, &transaction);
+    status = mdb_txn_begin(environment->library, NULL, 0, &transaction);
     if (status != 0)
         return status;
     /* A flag of the environment, not of the transaction; the writer's mutex guards it. */

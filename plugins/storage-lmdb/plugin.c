@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,11 +191,15 @@ static int check_writable(const struct swtpm_storage *storage, struct swtpm_plug
         return result_fail(error, SWTPM_PLUGIN_DENIED,
                            "TPM '%s' in '%s' was opened for reading only", storage->tpm,
                            environment_directory(storage->environment));
-    if (!tpm_lock_is_void(&storage->lock))
-        return 0;
-    return result_fail(error, SWTPM_PLUGIN_FENCED,
-                       "the lock file in '%s' was removed while TPM '%s' held its lock",
-                       environment_directory(storage->environment), storage->tpm);
+    int status = tpm_lock_check(&storage->lock);
+    if (status == SWTPM_PLUGIN_FENCED)
+        return result_fail(error, status,
+                           "the lock file in '%s' was removed while TPM '%s' held its lock",
+                           environment_directory(storage->environment), storage->tpm);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot examine the lock file in '%s'",
+                                  environment_directory(storage->environment));
+    return 0;
 }
 
 struct value_call {
@@ -289,7 +294,7 @@ static int remember_value(void *context, const char *name, uint64_t size)
         size_t room = listing->room * 2 + 8;
         struct listed *values = realloc(listing->values, room * sizeof *values);
         if (values == NULL)
-            return SWTPM_PLUGIN_NO_MEMORY;
+            return ENOMEM;
         listing->values = values;
         listing->room = room;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "location.h"
+#include "verify.h"
 
 enum { NUMBER_SIZE = 8, VALUE_KEY_HEAD = 1 + NUMBER_SIZE, CHECKSUM_SIZE = 8 };
 
@@ -162,14 +163,31 @@ int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, con
     return 0;
 }
 
+/* Before LMDB gives up the pages of what is there; nothing may be. */
+static int check_replaceable(MDB_txn *transaction, MDB_dbi records, MDB_val *key)
+{
+    MDB_val data;
+    MDB_stat stat;
+    int status = mdb_get(transaction, records, key, &data);
+
+    if (status == 0)
+        status = mdb_stat(transaction, records, &stat);
+    if (status != 0)
+        return status == MDB_NOTFOUND ? 0 : status;
+    return verify_value(data.mv_data, key->mv_size, data.mv_size, stat.ms_psize) ? 0
+                                                                                 : MDB_CORRUPTED;
+}
+
 int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
                      struct swtpm_bytes value)
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data = {.mv_size = CHECKSUM_SIZE + value.size};
-    int status = mdb_put(transaction, records, &key, &data, MDB_RESERVE);
+    int status = check_replaceable(transaction, records, &key);
 
+    if (status == 0)
+        status = mdb_put(transaction, records, &key, &data, MDB_RESERVE);
     if (status != 0)
         return status;
     uint64_t sum = checksum(&bytes, value.data, value.size);
@@ -183,7 +201,9 @@ int record_value_delete(MDB_txn *transaction, MDB_dbi records, uint64_t number, 
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
-    return mdb_del(transaction, records, &key, NULL);
+    int status = check_replaceable(transaction, records, &key);
+
+    return status == 0 ? mdb_del(transaction, records, &key, NULL) : status;
 }
 
 static int visit_record(const MDB_val *key, const MDB_val *data, record_visitor visit,

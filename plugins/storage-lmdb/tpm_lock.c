@@ -99,8 +99,13 @@ int tpm_lock_give_back(struct tpm_lock *lock, struct swtpm_plugin_error *error)
     return 0;
 }
 
-bool tpm_lock_is_void(const struct tpm_lock *lock)
+int tpm_lock_check(const struct tpm_lock *lock)
 {
     struct stat status;
-    return lock->held && (fstat(lock->fd, &status) != 0 || status.st_nlink == 0);
+
+    if (!lock->held)
+        return 0;
+    if (fstat(lock->fd, &status) != 0)
+        return errno;
+    return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
 }

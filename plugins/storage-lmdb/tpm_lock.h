@@ -30,7 +30,8 @@ void tpm_lock_close(struct tpm_lock *lock);
 int tpm_lock_take(struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error);
 int tpm_lock_give_back(struct tpm_lock *lock, struct swtpm_plugin_error *error);
 
-/* Whether the lock is held on a file that has been removed, so that it excludes nobody. */
-bool tpm_lock_is_void(const struct tpm_lock *lock);
+/* A status: SWTPM_PLUGIN_FENCED if the lock is held on a file that was removed, so that it excludes
+ * nobody any more. */
+int tpm_lock_check(const struct tpm_lock *lock);
 
 #endif

@@ -176,8 +176,6 @@ static bool claim(struct verifier *v, size_t page)
 
 static int claim_run(struct verifier *v, size_t first, size_t count)
 {
-    if (count == 0)
-        return 0;
     if (first < META_COUNT || first > v->last_page || count > v->last_page - first + 1)
         return damaged(v, first, "a page number points behind the last page");
     if (first >= v->file_pages || count > v->file_pages - first)
@@ -188,22 +186,31 @@ static int claim_run(struct verifier *v, size_t first, size_t count)
     return 0;
 }
 
-static int claim_overflow(struct verifier *v, const struct node *node, size_t *page)
+static size_t overflow_pages(size_t page_size, size_t data_size)
+{
+    return (sizeof(struct page_head) - 1 + data_size) / page_size + 1;
+}
+
+static bool overflow_head_is_sound(const struct page_head *head, size_t page_size, size_t data_size)
+{
+    return (head->flags & PAGE_TYPES) == PAGE_OVERFLOW &&
+           head->extent.overflow_pages == overflow_pages(page_size, data_size);
+}
+
+static int claim_overflow(struct verifier *v, unsigned tree, const struct node *node, size_t *page)
 {
     struct page_head head;
 
     memcpy(page, node->data, sizeof *page);
-    size_t count = (sizeof head - 1 + node->head.data_size) / v->page_size + 1;
-    int status = claim_run(v, *page, count);
-    if (status == 0)
-        status = read_at(v->fd, &head, sizeof head, *page * v->page_size);
-    if (status != 0)
+    int status = claim_run(v, *page, overflow_pages(v->page_size, node->head.data_size));
+    /* Of values the head is looked at when they are replaced: reading all of them now would take
+     * a cold disk seconds. */
+    if (status != 0 || tree == MAIN_TREE)
         return status;
-    if (head.number != *page || (head.flags & PAGE_TYPES) != PAGE_OVERFLOW ||
-        head.extent.overflow_pages < count)
-        return damaged(v, *page, "a page of a large value is none");
-    /* What the last value left unused belongs to the run, too. */
-    return claim_run(v, *page + count, head.extent.overflow_pages - count);
+    status = read_at(v->fd, &head, sizeof head, *page * v->page_size);
+    if (status == 0 && !overflow_head_is_sound(&head, v->page_size, node->head.data_size))
+        status = damaged(v, *page, "a page of a large record is none");
+    return status;
 }
 
 static bool read_node(const struct verifier *v, const unsigned char *page, unsigned index,
@@ -308,7 +315,7 @@ static int check_leaf(struct verifier *v, unsigned tree, size_t number, const un
         if (i > 0 && !keys_ascend(tree, &before, &node))
             return damaged(v, number, "the records of a page are out of order");
         if (node.head.flags == NODE_BIG)
-            status = claim_overflow(v, &node, &overflow);
+            status = claim_overflow(v, tree, &node, &overflow);
         if (status == 0 && tree == FREE_TREE)
             status = check_free_record(v, number, &node, overflow);
         before = node;
@@ -421,4 +428,15 @@ int verify_snapshot(int fd, const char *path, size_t transaction, struct swtpm_p
         return SWTPM_PLUGIN_BUSY;
     status = check_snapshot(&v, meta);
     return status == 0 ? 0 : report(&v, path, status, error);
+}
+
+bool verify_value(const void *data, size_t key_size, size_t data_size, size_t page_size)
+{
+    struct page_head head;
+    size_t node_max = ((page_size - sizeof head) / 2 & ~(size_t)1) - sizeof(uint16_t);
+
+    if (sizeof(struct node_head) + key_size + data_size <= node_max)
+        return true;
+    memcpy(&head, (const char *)data - sizeof head, sizeof head);
+    return overflow_head_is_sound(&head, page_size, data_size);
 }

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "conformance/crypto_vectors.h"
+#include "tools/swtpm_plugin_check/crypto_vectors.h"
 #include "swtpm_plugin.h"
 
 /* The plugin's objects are linked in; what it takes to load it is tested with the loader. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "crypto_vectors.h"
+#include "tools/swtpm_plugin_check/crypto_vectors.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,12 +25,18 @@ enum field {
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-    [FIELD_NAME] = "name",         [FIELD_OP] = "op",
-    [FIELD_ALGORITHM] = "algorithm", [FIELD_ROUNDS] = "rounds",
-    [FIELD_RESULT] = "result",     [FIELD_KEY] = "key",
-    [FIELD_IV] = "iv",             [FIELD_ASSOCIATED] = "associated",
-    [FIELD_SALT] = "salt",         [FIELD_INFO] = "info",
-    [FIELD_PASSWORD] = "password", [FIELD_INPUT] = "input",
+    [FIELD_NAME] = "name",
+    [FIELD_OP] = "op",
+    [FIELD_ALGORITHM] = "algorithm",
+    [FIELD_ROUNDS] = "rounds",
+    [FIELD_RESULT] = "result",
+    [FIELD_KEY] = "key",
+    [FIELD_IV] = "iv",
+    [FIELD_ASSOCIATED] = "associated",
+    [FIELD_SALT] = "salt",
+    [FIELD_INFO] = "info",
+    [FIELD_PASSWORD] = "password",
+    [FIELD_INPUT] = "input",
     [FIELD_OUTPUT] = "output",
 };
 
@@ -42,8 +48,7 @@ struct record {
     char failure[SWTPM_PLUGIN_ERROR_SIZE + 128]; /* empty: none */
 };
 
-#define FAILED(record, ...)                                                                        \
-    snprintf((record)->failure, sizeof (record)->failure, __VA_ARGS__)
+#define FAILED(record, ...) snprintf((record)->failure, sizeof(record)->failure, __VA_ARGS__)
 
 static void clear(struct record *record)
 {
@@ -219,8 +224,8 @@ static void run_aead(const struct swtpm_crypto_ops *ops, struct record *record, 
         return;
     }
     struct swtpm_buffer opened = output(record, sealed.size - SWTPM_GCM_TAG_SIZE);
-    int result = ops->aead(algorithm, SWTPM_DECRYPT, key, nonce, associated, sealed, opened,
-                           &record->error);
+    int result =
+        ops->aead(algorithm, SWTPM_DECRYPT, key, nonce, associated, sealed, opened, &record->error);
     if (says(record, FIELD_RESULT, "corrupt")) {
         expect_corrupt(record, result);
         return;
@@ -256,9 +261,8 @@ static void run(const struct swtpm_crypto_ops *ops, struct record *record)
     static const struct {
         const char *name;
         void (*run)(const struct swtpm_crypto_ops *ops, struct record *record, uint32_t algorithm);
-    } runners[] = {{"digest", run_hash},       {"hmac", run_hash}, {"cbc", run_cbc},
-                   {"aead", run_aead},         {"hkdf", run_derivation},
-                   {"pbkdf2", run_derivation}};
+    } runners[] = {{"digest", run_hash}, {"hmac", run_hash},       {"cbc", run_cbc},
+                   {"aead", run_aead},   {"hkdf", run_derivation}, {"pbkdf2", run_derivation}};
     uint32_t algorithm;
 
     if (!find_algorithm(record, &algorithm)) {

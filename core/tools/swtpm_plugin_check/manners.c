@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/close_range.h>
+
+#include "tools/swtpm_plugin_check/allocation.h"
+#include "tools/swtpm_plugin_check/checks.h"
+#include "tools/swtpm_plugin_check/process_state.h"
+#include "tools/swtpm_plugin_check/store.h"
+#include "tools/swtpm_plugin_check/tree.h"
+
+/* What a plugin leaves of its process, and what it leaves behind. */
+
+/* Every op once, failures included. */
+static void use(struct store *store)
+{
+    size_t found;
+
+    check_that(store_lock(store) == 0, "lock failed: %s", store->message);
+    store_must_put(store, "permall", 1, 5000);
+    store_must_have(store, "permall", 1, 5000);
+    store_count(store, NULL, NULL);
+    store_size(store, "savestate", &found);
+    store_put(store, "../x", 1, 1, 0);
+    store_delete(store, "savestate", 0);
+    check_that(store_delete(store, "permall", SWTPM_STORAGE_DURABLE) == 0, "del failed: %s",
+               store->message);
+    check_that(store_unlock(store) == 0, "unlock failed: %s", store->message);
+}
+
+void check_process_state(const struct subject *subject)
+{
+    struct process_state before;
+    struct process_state after;
+    struct store store = {0};
+
+    process_state_take(&before);
+    store_open_empty(&store, subject, 0);
+    use(&store);
+    process_state_take(&after);
+    /* Threads and files it may have until close. */
+    unsigned threads = after.threads;
+    after.threads = before.threads;
+    after.descriptors = before.descriptors;
+    process_state_compare(&before, &after, "an op");
+    store_close(&store);
+    process_state_take(&after);
+    check_that(after.threads <= before.threads, "close leaves %u threads running",
+               threads - before.threads);
+    after.descriptors = before.descriptors;
+    process_state_compare(&before, &after, "close");
+}
+
+static void check_close_on_exec(void)
+{
+    DIR *entries = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    check_that(entries != NULL, "cannot read /proc/self/fd: %s", strerror(errno));
+    while ((entry = readdir(entries)) != NULL) {
+        char link[64];
+        char target[256];
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] == '.' || fd <= STDERR_FILENO)
+            continue;
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, target, sizeof target - 1);
+        target[length > 0 ? length : 0] = '\0';
+        check_that((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, "'%s' is open without FD_CLOEXEC",
+                   target);
+    }
+    closedir(entries);
+}
+
+void check_descriptors_close_on_exec(const struct subject *subject)
+{
+    struct store store = {0};
+
+    /* What this program inherited is not the plugin's. */
+    check_that(close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close_range: %s",
+               strerror(errno));
+    store_open_empty(&store, subject, 0);
+    check_close_on_exec();
+    use(&store);
+    check_close_on_exec();
+    store_close(&store);
+}
+
+enum { LINKS_MAX = 64 };
+
+struct planting {
+    char target[STORE_PATH_SIZE]; /* a directory elsewhere */
+    char paths[LINKS_MAX][STORE_PATH_SIZE];
+    unsigned count;
+};
+
+static void target_of(const struct planting *planting, unsigned index,
+                      char path[STORE_PATH_SIZE + 16])
+{
+    snprintf(path, STORE_PATH_SIZE + 16, "%s/%u", planting->target, index);
+}
+
+/* The file is moved away and a link to where it is now left in its place. */
+static void plant_link(void *context, const char *path, const struct stat *status)
+{
+    struct planting *planting = context;
+    char elsewhere[STORE_PATH_SIZE + 16];
+
+    if (!S_ISREG(status->st_mode) || planting->count == LINKS_MAX)
+        return;
+    target_of(planting, planting->count, elsewhere);
+    snprintf(planting->paths[planting->count++], STORE_PATH_SIZE, "%s", path);
+    check_that(rename(path, elsewhere) == 0 && symlink(elsewhere, path) == 0,
+               "cannot put a link at '%s': %s", path, strerror(errno));
+}
+
+static void put_files_back(const struct planting *planting)
+{
+    for (unsigned i = 0; i < planting->count; i++) {
+        char elsewhere[STORE_PATH_SIZE + 16];
+        target_of(planting, i, elsewhere);
+        check_that(rename(elsewhere, planting->paths[i]) == 0, "cannot put '%s' back: %s",
+                   planting->paths[i], strerror(errno));
+    }
+}
+
+static struct planting *plant_links(const struct store *store)
+{
+    struct planting *planting = calloc(1, sizeof *planting);
+    static const char place[] = ".links.XXXXXX";
+
+    check_that(planting != NULL, "no memory");
+    /* Beside the store, so that files can be renamed to it. */
+    check_that(strlen(store->paths[0].path) + sizeof place <= sizeof planting->target,
+               "the path of the store is too long");
+    sprintf(planting->target, "%s%s", store->paths[0].path, place);
+    check_that(mkdtemp(planting->target) != NULL, "cannot make '%s': %s", planting->target,
+               strerror(errno));
+    tree_walk(store, plant_link, planting);
+    return planting;
+}
+
+/* The files that the links lead to must not be written to: they could be anybody's. */
+void check_links_not_followed(const struct subject *subject)
+{
+    struct store store = {0};
+    struct store targets = {.path_count = 1};
+
+    store_open_empty(&store, subject, 0);
+    if (store.path_count == 0)
+        check_skip("open announced no path where links could be put");
+    store_must_put(&store, "permall", 1, 1000);
+    store_close(&store);
+    struct planting *planting = plant_links(&store);
+    strcpy(targets.paths[0].path, planting->target);
+    uint64_t before = tree_fingerprint(&targets);
+    if (store_try_open(&store, subject, 0, SWTPM_STORAGE_CREATE, STORE_MODE) == 0) {
+        store_lock(&store);
+        store_put(&store, "permall", 2, 1000, 0);
+        store_close(&store);
+    }
+    uint64_t after = tree_fingerprint(&targets);
+    put_files_back(planting);
+    tree_remove(planting->target);
+    free(planting);
+    check_that(before == after, "it wrote through a link that stands where a file of it was");
+}
+
+void check_descriptors_closed(const struct subject *subject)
+{
+    struct store store = {0};
+    enum { ROUNDS = 3 };
+
+    store_open_empty(&store, subject, 0);
+    store_close(&store);
+    unsigned before = process_state_count("fd");
+    for (int i = 0; i < ROUNDS; i++) {
+        store_open(&store, subject, 0);
+        use(&store);
+        store_close(&store);
+        unsigned after = process_state_count("fd");
+        check_that(after <= before, "close leaves %u descriptors open", after - before);
+    }
+}
+
+void check_memory_given_back(const struct subject *subject)
+{
+    struct store store = {0};
+    enum { ROUNDS = 3 };
+
+    /* The first time, libraries make what they keep. */
+    store_open_empty(&store, subject, 0);
+    use(&store);
+    store_close(&store);
+    for (int i = 0; i < ROUNDS; i++) {
+        long before = allocation_balance();
+        store_open(&store, subject, 0);
+        use(&store);
+        store_close(&store);
+        long after = allocation_balance();
+        check_that(after <= before, "open, use and close leave %ld allocations behind",
+                   after - before);
+    }
+}
+
+/* The wrappers of store.c hold every failure against the rules; here are failures. */
+void check_failures(const struct subject *subject)
+{
+    struct store store = {0};
+    struct store other = {0};
+    size_t found;
+    bool matches;
+
+    store_open_empty(&store, subject, 0);
+    store_open(&other, subject, 0);
+    store_size(&store, "missing", &found);
+    check_that(strstr(store.message, "missing") != NULL,
+               "the message about a missing value does not name it: %s", store.message);
+    store_get(&store, "missing", 100, 1, &found, &matches);
+    store_delete(&store, "missing", 0);
+    store_must_put(&store, "permall", 1, 100);
+    store_get(&store, "permall", 10, 1, &found, &matches);
+    store_put(&store, "/", 1, 1, 0);
+    store_put(&store, "permall", 1, SWTPM_STORAGE_VALUE_MAX + 1, 0);
+    store_lock(&store);
+    store_lock(&other);
+    store_must_have(&store, "permall", 1, 100);
+    store_close(&other);
+    store_close(&store);
+}
