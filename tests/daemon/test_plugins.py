@@ -10,10 +10,11 @@ import unittest
 
 import daemon
 from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon, run_program
+from plugins import trusted
 from ptm import Control
 from tpm2 import Tpm2
 
-TEST_PLUGINS = os.path.join(BUILD_DIR, "tests/plugins")
+TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 REFUSED = ["ancient-abi", "calls-host", "future-abi", "missing-op", "no-ops", "no-summary",
            "no-symbol", "no-system-calls", "short-ops", "unknown-kind", "wild-capabilities",
            "wrong-kind", "wrong-magic"]

@@ -20,12 +20,13 @@ import tempfile
 import time
 
 from fake_kernel import PATIENCE, TOP, FakeKernel
+from plugins import trusted
 from ptm import Control
 
 BUILD_DIR = os.path.join(TOP, os.environ.get("BUILD_DIR", "build/release"))
 VARIANT = os.path.basename(BUILD_DIR)
 PROGRAM = os.path.join(BUILD_DIR, "core/swtpm_cuse")
-PLUGINS = os.path.join(BUILD_DIR, "plugins")
+PLUGINS = trusted(os.path.join(BUILD_DIR, "plugins"))
 IS_SANITIZED = VARIANT in ("asan", "tsan")
 
 # A sanitizer makes system calls of its own.
