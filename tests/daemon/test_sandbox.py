@@ -18,10 +18,11 @@ import unittest
 import tpm12
 import tpm2
 from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon
+from plugins import trusted
 from ptm import PERMANENT, SAVESTATE, SUCCESS, VOLATILE, Control, ControlError
 from tpm_test import TpmTest
 
-TEST_PLUGINS = os.path.join(BUILD_DIR, "tests/plugins")
+TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 
 # What storage-forbidden can be told to call.
 FORBIDDEN = ("socket", "openat", "execve", "clone", "ioctl", "kill", "mmap")
