@@ -1,25 +1,293 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Starting and ending the daemon (COMPAT §1, §3 "Behaviour", §6)."""
+"""INIT, STOP, SHUTDOWN, signals, and what survives them (COMPAT §1, §3 "Behaviour")."""
 
+import errno
 import os
-import unittest
+import signal
 
+import ptm
+import tpm12
 import tpm2
 from daemon import Daemon
-from ptm import Control
-from tpm2 import Tpm2
+from ptm import SUCCESS, Control
+from tpm_test import TpmTest, client_for
+
+NV_INDEX = 0x01500001
+PERSISTENT = 0x81000001
 
 
-class StartAndEnd(unittest.TestCase):
-    def test_the_device_gets_the_given_name(self):
-        with Daemon() as daemon:
-            self.assertEqual(daemon.kernel.device.name, "vtpm-test")
+class InitStopShutdown(TpmTest):
+    def test_init_starts_a_tpm_that_waits_for_startup(self):
+        _, file, client = self.start_initialised()
+        self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
+        client.startup()
+        self.assertEqual(len(client.get_random(4)), 4)
 
-    def test_shutdown_ends_the_process_with_0(self):
-        with Daemon() as daemon:
+    def test_init_of_a_running_tpm_starts_it_anew(self):
+        _, file, client = self.start_running()
+        self.assertEqual(Control(file).init(), SUCCESS)
+        self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
+
+    def test_stop_and_init_in_any_order_and_number(self):
+        for tpm_2 in (True, False):
+            _, file, client = self.start_running(tpm2=tpm_2)
+            control = Control(file)
+            for call in (control.stop, control.stop, control.init, control.init, control.stop,
+                         control.init):
+                self.assertEqual(call(), SUCCESS)
+            client.startup()
+            self.assertEqual(len(client.get_random(4)), 4)
+
+    def test_shutdown_ends_the_process_with_0_in_each_state(self):
+        for initialise in (False, True):
+            daemon = self.start()
+            if initialise:
+                Control(daemon.open()).init()
             self.assertEqual(daemon.shut_down(), 0)
-            self.assertTrue(daemon.kernel.is_gone)
+
+    def test_after_shutdown_every_call_gives_enotconn(self):
+        daemon, file, _ = self.start_running()
+        daemon.shut_down()
+        self.raises_errno(errno.ENOTCONN, file.write, tpm2.get_random(4))
+        self.raises_errno(errno.ENOTCONN, file.read)
+        self.raises_errno(errno.ENOTCONN, Control(file).get_capability)
+
+    def test_shutdown_is_answered_before_the_end(self):
+        daemon, file, _ = self.start_running()
+        other = daemon.open()
+        file.write(tpm2.get_random(4))
+        self.assertEqual(Control(other).shutdown(), SUCCESS)
+        self.assertEqual(daemon.wait(), 0)
+
+    def test_sigterm_and_sigint_end_the_process_with_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for initialise in (False, True):
+                daemon = self.start()
+                if initialise:
+                    Control(daemon.open()).init()
+                daemon.signal(number)
+                self.assertEqual(daemon.wait(), 0)
+
+    def test_the_end_of_the_channel_ends_the_process_in_order(self):
+        daemon, _, client = self.start_running(options=["--flags", "disable-auto-shutdown"])
+        daemon.kernel.hang_up()
+        self.assertEqual(daemon.wait(), 0)
+
+    def test_a_signal_storm_harms_nobody(self):
+        daemon, _, client = self.start_running()
+        for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGHUP, signal.SIGHUP):
+            daemon.signal(number)
+            self.assertEqual(len(client.get_random(4)), 4)
 
 
-if __name__ == "__main__":
-    unittest.main()
+class Persistence(TpmTest):
+    def setUp(self):
+        self.state = os.path.join(self.directory(), "state")
+
+    def restart(self, daemon, how):
+        getattr(daemon, how)()
+        return self.start_running(state_directory=self.state, tpm2=daemon.tpm2)
+
+    def test_what_a_tpm_2_stores_is_there_after_each_kind_of_end(self):
+        daemon, _, client = self.start_running(state_directory=self.state)
+        client.run(tpm2.nv_define(NV_INDEX, 5))
+        client.run(tpm2.nv_write(NV_INDEX, b"hello"))
+        key = client.create_primary(tpm2.ecc_storage_template())
+        client.run(tpm2.evict_control(key, PERSISTENT))
+        public = client.run(tpm2.read_public(PERSISTENT))
+        for end in ("shut_down", "terminate", "crash"):
+            daemon, _, client = self.restart(daemon, end)
+            self.assertEqual(client.nv_read(NV_INDEX, 5), b"hello")
+            self.assertEqual(client.run(tpm2.read_public(PERSISTENT)), public)
+
+    def test_a_counter_never_goes_back(self):
+        daemon, _, client = self.start_running(state_directory=self.state)
+        attributes = tpm2.NV_AUTHREAD | tpm2.NV_AUTHWRITE | tpm2.NV_NO_DA | tpm2.NV_COUNTER
+        client.run(tpm2.nv_define(NV_INDEX, 8, attributes))
+        client.run(tpm2.nv_increment(NV_INDEX))
+        last = client.nv_read(NV_INDEX, 8)
+        for end in ("shut_down", "terminate", "crash"):
+            client.run(tpm2.nv_increment(NV_INDEX))
+            daemon, _, client = self.restart(daemon, end)
+            client.run(tpm2.nv_increment(NV_INDEX))
+            now = client.nv_read(NV_INDEX, 8)
+            self.assertGreater(now, last)
+            last = now
+
+    def test_what_a_tpm_1_2_stores_is_there_after_each_kind_of_end(self):
+        daemon, _, client = self.start_running(state_directory=self.state, tpm2=False)
+        client.enable()
+        client.run(tpm12.nv_define(0x1000, 5))
+        client.run(tpm12.nv_write(0x1000, b"hello"))
+        for end in ("shut_down", "terminate", "crash"):
+            daemon, _, client = self.restart(daemon, end)
+            self.assertEqual(client.nv_read(0x1000, 5), b"hello")
+
+    def test_the_same_keys_come_from_the_same_seed(self):
+        daemon, _, client = self.start_running(state_directory=self.state)
+        public = client.run(tpm2.create_primary(tpm2.ecc_storage_template()))[8:60]
+        _, _, client = self.restart(daemon, "shut_down")
+        self.assertEqual(client.run(tpm2.create_primary(tpm2.ecc_storage_template()))[8:60], public)
+
+
+class VolatileState(TpmTest):
+    def stored_tpm(self, tpm_2):
+        """A daemon that has stored its volatile state, and the value of PCR 5 in it."""
+        self.state = os.path.join(self.directory(), "state")
+        daemon, file, client = self.start_running(state_directory=self.state, tpm2=tpm_2)
+        digest = bytes(range(32 if tpm_2 else 20))
+        client.run((tpm2.pcr_extend if tpm_2 else tpm12.extend)(5, digest))
+        self.assertEqual(Control(file).store_volatile(), SUCCESS)
+        return daemon, client.pcr_read(5)
+
+    def resume(self, tpm_2, flags, options=()):
+        daemon = self.start(state_directory=self.state, tpm2=tpm_2, options=options)
+        file = daemon.open()
+        self.assertEqual(Control(file).init(flags), SUCCESS)
+        return daemon, client_for(daemon, file)
+
+    def volatile_file(self, tpm_2):
+        return os.path.join(self.state, "tpm2-00.volatilestate" if tpm_2 else
+                            "tpm-00.volatilestate")
+
+    def test_a_stored_volatile_state_is_resumed_from(self):
+        for tpm_2 in (True, False):
+            daemon, pcr = self.stored_tpm(tpm_2)
+            daemon.crash()
+            daemon, client = self.resume(tpm_2, flags=0)
+            self.assertEqual(client.pcr_read(5), pcr)
+            self.assertTrue(os.path.exists(self.volatile_file(tpm_2)))
+
+    def test_init_with_flag_1_deletes_it_once_it_was_read(self):
+        for tpm_2 in (True, False):
+            daemon, pcr = self.stored_tpm(tpm_2)
+            daemon.crash()
+            daemon, client = self.resume(tpm_2, flags=ptm.INIT_DELETE_VOLATILE)
+            self.assertEqual(client.pcr_read(5), pcr)
+            self.assertFalse(os.path.exists(self.volatile_file(tpm_2)))
+            daemon.crash()
+            _, client = self.resume(tpm_2, flags=0)
+            self.assertNotEqual(client.code(tpm2.get_random(1) if tpm_2 else tpm12.pcr_read(5)), 0)
+
+
+class AutomaticShutdown(TpmTest):
+    """A TPM 2 that is switched off while a guarded password was in use counts a failed try."""
+
+    def lockout_after(self, end, options=()):
+        state = os.path.join(self.directory(), "state")
+        daemon, file, client = self.start_running(state_directory=state, options=options)
+        before = client.property(tpm2.PT_LOCKOUT_COUNTER)
+        self.assertEqual(before, 0)
+        parent = client.create_primary(tpm2.GUARDED_ECC_STORAGE)
+        client.create(parent, tpm2.ecc_signing_template())
+        end(daemon, file, client)
+        if daemon.exit_code is None:
+            client.startup()
+        else:
+            _, _, client = self.start_running(state_directory=state)
+        return client.property(tpm2.PT_LOCKOUT_COUNTER)
+
+    ENDS = {
+        "INIT": lambda daemon, file, client: Control(file).init(),
+        "STOP": lambda daemon, file, client: (Control(file).stop(), Control(file).init()),
+        "SHUTDOWN": lambda daemon, file, client: daemon.shut_down(),
+        "SIGTERM": lambda daemon, file, client: daemon.terminate(),
+        "end of the channel": lambda daemon, file, client: (daemon.kernel.hang_up(), daemon.wait()),
+    }
+
+    def test_each_orderly_end_shuts_the_tpm_down(self):
+        for name, end in self.ENDS.items():
+            with self.subTest(end=name):
+                self.assertEqual(self.lockout_after(end), 0)
+
+    def test_without_it_the_counter_rises(self):
+        for name, end in self.ENDS.items():
+            with self.subTest(end=name):
+                options = ["--flags", "disable-auto-shutdown"]
+                self.assertEqual(self.lockout_after(end, options), 1)
+
+    def test_a_crash_counts(self):
+        self.assertEqual(self.lockout_after(lambda daemon, file, client: daemon.crash()), 1)
+
+    def test_a_client_that_sent_the_shutdown_itself_has_done_enough(self):
+        def end(daemon, file, client):
+            client.run(tpm2.shutdown(tpm2.SU_STATE))
+            daemon.shut_down()
+        for options in ([], ["--flags", "disable-auto-shutdown"]):
+            self.assertEqual(self.lockout_after(end, options), 0)
+
+    def test_a_shutdown_that_was_overtaken_by_a_command_does_not_count(self):
+        def end(daemon, file, client):
+            client.run(tpm2.shutdown(tpm2.SU_STATE))
+            client.get_random(4)
+            daemon.shut_down()
+        self.assertEqual(self.lockout_after(end), 0)
+
+    def test_the_state_saved_so_is_resumed_by_startup_state(self):
+        state = os.path.join(self.directory(), "state")
+        daemon, _, client = self.start_running(state_directory=state)
+        client.run(tpm2.pcr_extend(5, bytes(range(32))))
+        pcr = client.pcr_read(5)
+        daemon.terminate()
+        _, _, client = self.start_initialised(state_directory=state)
+        client.startup(tpm2.SU_STATE)
+        self.assertEqual(client.pcr_read(5), pcr)
+
+
+class Flags(TpmTest):
+    def started(self, flags, **parameters):
+        daemon = self.start(options=["--flags", flags], **parameters)
+        return daemon, client_for(daemon, daemon.open())
+
+    def test_not_need_init_starts_the_tpm_without_startup(self):
+        for flags in ("not-need-init", "not-need-init,startup-none"):
+            _, client = self.started(flags)
+            self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
+            _, client = self.started(flags, tpm2=False)
+            self.assertEqual(client.code(tpm12.pcr_read(0)), tpm12.TPM_INVALID_POSTINIT)
+
+    def test_startup_clear_starts_it_whole(self):
+        for tpm_2 in (True, False):
+            _, client = self.started("startup-clear", tpm2=tpm_2)
+            self.assertEqual(len(client.get_random(4)), 4)
+
+    def test_startup_state_resumes_what_shutdown_state_has_saved(self):
+        state = os.path.join(self.directory(), "state")
+        daemon, _, client = self.start_running(state_directory=state)
+        client.run(tpm2.pcr_extend(5, bytes(range(32))))
+        pcr = client.pcr_read(5)
+        client.run(tpm2.shutdown(tpm2.SU_STATE))
+        daemon.shut_down()
+        _, client = self.started("startup-state", state_directory=state)
+        self.assertEqual(client.pcr_read(5), pcr)
+
+    def test_startup_state_resumes_a_tpm_1_2(self):
+        state = os.path.join(self.directory(), "state")
+        daemon, _, client = self.start_running(state_directory=state, tpm2=False)
+        client.run(tpm12.extend(5, bytes(range(20))))
+        pcr = client.pcr_read(5)
+        client.run(tpm12.save_state())
+        daemon.shut_down()
+        _, client = self.started("startup-state", state_directory=state, tpm2=False)
+        self.assertEqual(client.pcr_read(5), pcr)
+
+    def test_startup_deactivated_starts_a_tpm_1_2_that_is_deactivated(self):
+        _, client = self.started("startup-deactivated", tpm2=False)
+        self.assertEqual(client.code(tpm12.get_random(4)), tpm12.TPM_DEACTIVATED)
+
+    def test_startup_state_without_a_saved_state_ends_the_start(self):
+        daemon = Daemon(options=["--flags", "startup-state"])
+        self.addCleanup(daemon.discard)
+        self.assertNotEqual(daemon.expect_failure(), 0)
+        self.assertIn("startup", daemon.stderr)
+
+    def test_startup_none_does_not_imply_not_need_init(self):
+        _, client = self.started("startup-none")
+        self.assertEqual(client.transmit(tpm2.get_random(4)), tpm2.FAILURE_RESPONSE)
+
+    def test_init_is_possible_all_the_same(self):
+        daemon, client = self.started("startup-clear")
+        self.assertEqual(Control(client.file).init(), SUCCESS)
+        self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
+
+

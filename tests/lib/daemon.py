@@ -50,7 +50,7 @@ class Daemon:
 
     def __init__(self, tpm2=True, options=(), state_directory=None, background=False,
                  storage_options="", storage_uri=None, plugin_directory=PLUGINS, wrapper=(),
-                 environment=None):
+                 environment=None, log_level=1):
         """`state_directory` is kept, if given, and else made and removed.  `storage_options` are
         appended to --tpmstate dir=…, or backend-uri=… if `storage_uri` is given.  `wrapper` is a
         command that runs the daemon, as strace does."""
@@ -64,6 +64,7 @@ class Daemon:
         place = f"backend-uri={storage_uri}" if storage_uri else f"dir={self.state_directory}"
         self.storage = place + storage_options
         self.plugin_directory = plugin_directory
+        self.log_level = log_level
         self.log_path = os.path.join(self.directory, "log")
         self.pid_path = os.path.join(self.directory, "pid")
         self.kernel = None
@@ -191,7 +192,7 @@ class Daemon:
                 "--plugin-dir", self.plugin_directory,
                 "--cuse-fd", str(self.kernel.server_fd), "--pid", f"file={self.pid_path}",
                 "--tpmstate", self.storage,
-                "--log", f"file={self.log_path},level=1",
+                "--log", f"file={self.log_path},level={self.log_level}",
                 *(["--tpm2"] if self.tpm2 else []),
                 *([] if self.background else ["--foreground"]),
                 *_SANITIZED_OPTIONS, *self.options]

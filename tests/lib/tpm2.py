@@ -12,7 +12,7 @@ RC_FAILURE = 0x101
 RC_COMMAND_SIZE = 0x142
 RC_COMMAND_CODE = 0x143
 RC_CANCELED = 0x909
-RC_BAD_TAG = 0x01E  # as TPM 1.2 would say
+RC_RETRY = 0x922
 
 RH_OWNER, RH_NULL, RH_PLATFORM = 0x40000001, 0x40000007, 0x4000000C
 RS_PW = 0x40000009
@@ -182,6 +182,9 @@ class Tpm2:
     def run(self, data):
         """What follows the header of a successful response; a parameter size is dropped."""
         response = self.transmit(data)
+        # The first use of a guarded password has to be noted in NV before it may be tried.
+        if response_code(response) == RC_RETRY:
+            response = self.transmit(data)
         if response_code(response) != RC_SUCCESS:
             raise TpmError(response_code(response))
         return response[10:]

@@ -2,6 +2,8 @@
 """What the black-box tests of the daemon share."""
 
 import functools
+import os
+import tempfile
 import time
 import unittest
 
@@ -33,6 +35,17 @@ class TpmTest(unittest.TestCase):
         daemon, file, client = self.start_initialised(**parameters)
         client.startup()
         return daemon, file, client
+
+    def directory(self):
+        """A directory of the test's own."""
+        return self.enterContext(tempfile.TemporaryDirectory(prefix="swtpm-cuse-test."))
+
+    def key_file(self, digits="0123456789abcdef" * 2):
+        path = os.path.join(self.directory(), "key")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(digits)
+        os.chmod(path, 0o600)
+        return path
 
     def raises_errno(self, number, call, *arguments):
         with self.assertRaises(OSError) as raised:
