@@ -18,7 +18,7 @@
 struct state_download {
     bool active;
     enum state_type type;
-    bool encrypted;     /* with the migration key */
+    bool encrypted;     /* the state in it, with the state key */
     struct buffer blob;
     size_t position;    /* where the last part ended */
 };

@@ -45,8 +45,9 @@
 #define PTM_BLOB_TYPE_VOLATILE UINT32_C(2)
 #define PTM_BLOB_TYPE_SAVESTATE UINT32_C(3)
 
-/* State flags of GET_STATEBLOB requests (decrypted) and of both responses and SET_STATEBLOB
- * requests (encrypted with the migration key). */
+/* State flags: in requests of GET_STATEBLOB, the state is wanted decrypted; in its responses and in
+ * requests of SET_STATEBLOB, the state in the blob is encrypted with the state key.  Whether the
+ * whole is encrypted with a migration key stands in the blob's own header (COMPAT §4). */
 #define PTM_STATE_FLAG_DECRYPTED UINT32_C(1)
 #define PTM_STATE_FLAG_ENCRYPTED UINT32_C(2)
 

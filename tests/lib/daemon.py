@@ -146,7 +146,10 @@ class Daemon:
         return self.wait()
 
     def close(self):
-        """Ends the daemon if it still runs, checks how it behaved, and cleans up."""
+        """Ends the daemon if it still runs, checks how it behaved, and cleans up.  May be called
+        again."""
+        if self.kernel is None:
+            return
         try:
             self._end()
             self._check()
@@ -191,7 +194,7 @@ class Daemon:
         return [*self.wrapper, PROGRAM, "--name", "vtpm-test",
                 "--plugin-dir", self.plugin_directory,
                 "--cuse-fd", str(self.kernel.server_fd), "--pid", f"file={self.pid_path}",
-                "--tpmstate", self.storage,
+                *(["--tpmstate", self.storage] if self.storage else []),
                 "--log", f"file={self.log_path},level={self.log_level}",
                 *(["--tpm2"] if self.tpm2 else []),
                 *([] if self.background else ["--foreground"]),

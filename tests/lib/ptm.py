@@ -46,7 +46,7 @@ CALLS = {
 NUMBER = {name: ioctl_number(*call) for name, call in CALLS.items()}
 
 PERMANENT, VOLATILE, SAVESTATE = 1, 2, 3
-DECRYPTED, ENCRYPTED = 1, 2
+DECRYPTED, ENCRYPTED = 1, 2  # the state in a blob: wanted plain; encrypted with the state key
 INIT_DELETE_VOLATILE = 1
 
 # TPM results that control calls answer with.

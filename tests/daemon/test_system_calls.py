@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a short command costs the daemon: its read and its reply, twice, and no other thread."""
+
+import collections
+import os
+import re
+import shutil
+
+import tpm2
+from tpm_test import TpmTest
+
+COMMANDS = 200
+SYSTEM_CALLS_MAX = 4
+
+_LINE = re.compile(r"^(\d+) +(\w+)\(")
+
+
+def is_for(variant):
+    if variant != "release":
+        return "a sanitizer makes system calls of its own"
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    return None
+
+
+class SystemCalls(TpmTest):
+    def trace(self, run):
+        """Runs run(file) on a daemon under strace; returns the (thread, call) pairs of that time."""
+        path = os.path.join(self.directory(), "trace")
+        # The sandbox would be closed to what strace needs of a process that it starts.
+        daemon, file, _ = self.start_running(
+            wrapper=["strace", "-f", "-o", path, "--"], options=["--seccomp", "action=none"])
+        start = os.path.getsize(path)
+        run(file)
+        with open(path, "rb") as trace:
+            trace.seek(start)
+            lines = trace.read().decode(errors="replace").splitlines()
+        daemon.shut_down()
+        return [match.groups() for match in map(_LINE.match, lines) if match]
+
+    def test_a_command_of_12_bytes_costs_at_most_4_and_no_other_thread(self):
+        command = tpm2.get_random(16)
+        self.assertEqual(len(command), 12)
+
+        def run(file):
+            for _ in range(COMMANDS):
+                file.write(command)
+                self.assertEqual(len(file.read()), 28)
+
+        calls = self.trace(run)
+        counted = collections.Counter(name for _, name in calls)
+        print(f"{COMMANDS} commands: {dict(counted)}")
+        self.assertEqual(len({thread for thread, _ in calls}), 1)
+        # The next request's read may have been entered already.
+        self.assertLessEqual(len(calls), COMMANDS * SYSTEM_CALLS_MAX + 1)
+        self.assertGreaterEqual(counted["writev"], 2 * COMMANDS)
+
+    def test_a_control_call_costs_its_read_and_its_reply(self):
+        import ptm
+
+        def run(file):
+            for _ in range(COMMANDS):
+                ptm.Control(file).get_capability()
+
+        calls = self.trace(run)
+        self.assertLessEqual(len(calls), COMMANDS * 2 + 1)
