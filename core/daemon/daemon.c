@@ -436,6 +436,8 @@ static int run_parent(struct daemon *daemon, int exit_code)
     /* The child may not be allowed to remove the file any more. */
     if (exit_code != EXIT_CODE_OK)
         pid_file_remove(&daemon->pid_file);
+    pid_file_close(&daemon->pid_file);
+    privileges_free(&daemon->privileges);
     return exit_code;
 }
 

@@ -41,8 +41,9 @@ def become_subreaper():
 
 def run_program(*options, timeout=PATIENCE, **keywords):
     """Runs swtpm_cuse to its end; returns what subprocess.run returns, with text output."""
-    return subprocess.run([PROGRAM, "--plugin-dir", PLUGINS, *options], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout, **keywords)
+    return subprocess.run([PROGRAM, "--plugin-dir", PLUGINS, *_SANITIZED_OPTIONS, *options],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout, **keywords)
 
 
 class Daemon:
@@ -98,7 +99,7 @@ class Daemon:
             self.kernel.wait_device()
         except OSError as error:
             raise AssertionError(f"no device: {error}; exit code {self._process.wait(PATIENCE)}\n"
-                                 f"{self.stderr}{self.log}") from error
+                                 f"{self.report}") from error
         if self.background:
             self._await_background()
         else:
@@ -180,6 +181,16 @@ class Daemon:
     def log(self):
         return self._text("log")
 
+    @property
+    def sanitizer_reports(self):
+        names = sorted(os.listdir(self.directory))
+        return "\n".join(self._text(name) for name in names if name.startswith("sanitizer."))
+
+    @property
+    def report(self):
+        """All that the daemon has said."""
+        return f"{self.stderr}{self.log}{self.sanitizer_reports}"
+
     def memory_kib(self):
         """Resident set, in KiB."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
@@ -216,7 +227,7 @@ class Daemon:
     def _await_background(self):
         code = self._process.wait(PATIENCE)
         if code != 0:
-            raise AssertionError(f"exit code {code}: {self.stderr}{self.log}")
+            raise AssertionError(f"exit code {code}\n{self.report}")
         self.pid = self._pid_from_file()
 
     def _pid_from_file(self):
@@ -257,7 +268,7 @@ class Daemon:
             self._close_files()
             unanswered = self.kernel.unanswered
             if unanswered > 0:
-                raise AssertionError(f"{unanswered} requests were not answered\n{self.log}")
+                raise AssertionError(f"{unanswered} requests were not answered\n{self.report}")
             self.terminate()
 
     def _close_files(self):
@@ -268,12 +279,11 @@ class Daemon:
     def _check(self):
         if self.kernel is not None and self.kernel.violations:
             raise AssertionError("protocol violations:\n" + "\n".join(self.kernel.violations))
-        reports = [name for name in os.listdir(self.directory) if name.startswith("sanitizer.")]
-        if reports:
-            raise AssertionError("\n".join(self._text(name) for name in reports))
+        if self.sanitizer_reports:
+            raise AssertionError(self.sanitizer_reports)
         # Who expects another end has looked at it.
         if self.exit_code not in (None, 0, 1, -signal.SIGKILL):
-            raise AssertionError(f"exit code {self.exit_code}\n{self.stderr}{self.log}")
+            raise AssertionError(f"exit code {self.exit_code}\n{self.report}")
 
     def _text(self, name):
         try:
