@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* OPENSSL_init_crypto(3).  Weak and declared here, since libtpms alone decides about the library. */
+/* OPENSSL_init_crypto(3), weak and declared here: libtpms alone decides about the library. */
 #define OPENSSL_INIT_LOAD_CONFIG UINT64_C(0x40)
 int OPENSSL_init_crypto(uint64_t options, const void *settings) __attribute__((weak));
 

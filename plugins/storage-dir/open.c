@@ -82,6 +82,22 @@ static int make_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
 
 /* ------------------------------------------------------------------------------ opening ------ */
 
+/* Says whose directory it is: root without its capabilities is stopped by what never stopped it. */
+static int explain_denial(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    struct stat status;
+
+    if (stat(storage->path, &status) != 0)
+        return storage_dir_fail_errno(error, EACCES, "cannot open the directory '%s'",
+                                      storage->path);
+    return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
+                            "cannot use the directory '%s': Permission denied: it belongs to uid "
+                            "%u with mode %#o and this is uid %u; run as its owner, or change "
+                            "owner or mode",
+                            storage->path, (unsigned)status.st_uid,
+                            (unsigned)status.st_mode & 07777, (unsigned)geteuid());
+}
+
 static int explain_failure(const struct swtpm_storage *storage, int error_number,
                            struct swtpm_plugin_error *error)
 {
@@ -91,6 +107,8 @@ static int explain_failure(const struct swtpm_storage *storage, int error_number
         return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
                                 "'%s' is a symbolic link, which is not followed here; name the "
                                 "directory itself", storage->path);
+    if (error_number == EACCES)
+        return explain_denial(storage, error);
     return storage_dir_fail_errno(error, error_number, "cannot open the directory '%s'",
                                   storage->path);
 }
@@ -115,6 +133,16 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
     storage->owner = status.st_uid;
     storage->group = status.st_gid;
     storage->adopts = geteuid() == 0 && status.st_uid != 0;
+    return SWTPM_PLUGIN_OK;
+}
+
+/* Said here, where nothing was done yet, and not by the first op that fails. */
+static int check_access(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
+{
+    int wanted = storage->read_only ? R_OK | X_OK : R_OK | W_OK | X_OK;
+
+    if (faccessat(storage->fd, ".", wanted, AT_EACCESS) != 0 && errno == EACCES)
+        return explain_denial(storage, error);
     return SWTPM_PLUGIN_OK;
 }
 
@@ -166,6 +194,8 @@ int storage_dir_open(struct swtpm_storage **storage,
     int code = open_directory(opened, create, error);
     if (code == SWTPM_PLUGIN_OK)
         code = learn_owner(opened, error);
+    if (code == SWTPM_PLUGIN_OK)
+        code = check_access(opened, error);
     if (code == SWTPM_PLUGIN_OK)
         code = announce_directory(opened, parameters, error);
     if (code != SWTPM_PLUGIN_OK) {

@@ -133,6 +133,19 @@ class InForce(SandboxTest):
         self.assertEqual(daemon.terminate(), 0)
         self.assertFalse(os.path.exists(daemon.pid_path))
 
+    def test_root_has_no_power_over_the_state_of_others(self):
+        for mode in (0o755, 0o700):
+            with self.subTest(mode=oct(mode)):
+                state = self.scratch(mode)
+                os.chown(state, pwd.getpwnam(USER).pw_uid, -1)
+                daemon = Daemon(state_directory=state)
+                self.addCleanup(daemon.discard)
+                self.assertNotEqual(daemon.expect_failure(), 0)
+                self.assertIn(f"'{state}': Permission denied", daemon.stderr)
+                self.assertIn(f"belongs to uid {pwd.getpwnam(USER).pw_uid}", daemon.stderr)
+                self.assertIn("run as its owner", daemon.stderr)
+                self.assertEqual(os.listdir(state), [])
+
     def test_the_background_is_no_way_out(self):
         daemon, _, _ = self.start_running(background=True)
         self.assert_no_power(daemon.pid)
@@ -359,8 +372,8 @@ class List(SandboxTest):
         uri = f"lmdb://{database}?tpm=one"
         deferred = ["--migration", "release-lock-outgoing"]
         made = Workload(self, deferred, storage_uri=uri).run()
-        _, listed = printed("--tpmstate", f"backend-uri={uri}", *deferred, "--log", "file=/tmp/x", "--pid",
-                            "file=/tmp/x")
+        _, listed = printed("--tpmstate", f"backend-uri={uri}", *deferred,
+                            "--log", "file=/tmp/x", "--pid", "file=/tmp/x")
         named = {call["name"] for call in listed if call["source"] == "storage-lmdb"}
         self.assertLessEqual(made, {call["name"] for call in listed})
         self.assertLessEqual(named, made)
