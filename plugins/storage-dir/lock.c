@@ -112,6 +112,21 @@ static int examine_lock_file(const struct swtpm_storage *storage)
     return same ? 0 : ESTALE;
 }
 
+/* The lock is the first thing that is written: here root without its capabilities is stopped by what
+ * never stopped it before. */
+static int report_unopened(const struct swtpm_storage *storage, int error_number,
+                           struct swtpm_plugin_error *error)
+{
+    if (error_number != EACCES)
+        return storage_dir_fail_errno(error, error_number, "cannot open '%s/" LOCK_NAME "'",
+                                      storage->path);
+    return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
+                            "cannot open '%s/" LOCK_NAME "': Permission denied to uid %u in a "
+                            "directory that belongs to uid %u; run as its owner, or change owner "
+                            "or mode",
+                            storage->path, (unsigned)storage->user, (unsigned)storage->owner);
+}
+
 /* One try.  Sets storage->lock_fd, or leaves it at -1 and succeeds if somebody else exchanged or
  * made the file meanwhile. */
 static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
@@ -120,8 +135,7 @@ static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *er
     if (fd < 0 && errno == EEXIST)
         return SWTPM_PLUGIN_OK;
     if (fd < 0)
-        return storage_dir_fail_errno(error, errno, "cannot open '%s/" LOCK_NAME "'",
-                                      storage->path);
+        return report_unopened(storage, errno, error);
     int code = lock_file(storage, fd, error);
     int changed = code == SWTPM_PLUGIN_OK ? examine_lock_file(storage) : 0;
     if (changed != 0 && changed != ESTALE)

@@ -132,17 +132,8 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
         return storage_dir_fail_errno(error, errno, "cannot examine '%s'", storage->path);
     storage->owner = status.st_uid;
     storage->group = status.st_gid;
-    storage->adopts = geteuid() == 0 && status.st_uid != 0;
-    return SWTPM_PLUGIN_OK;
-}
-
-/* Said here, where nothing was done yet, and not by the first op that fails. */
-static int check_access(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
-{
-    int wanted = storage->read_only ? R_OK | X_OK : R_OK | W_OK | X_OK;
-
-    if (faccessat(storage->fd, ".", wanted, AT_EACCESS) != 0 && errno == EACCES)
-        return explain_denial(storage, error);
+    storage->user = geteuid();
+    storage->adopts = storage->user == 0 && status.st_uid != 0;
     return SWTPM_PLUGIN_OK;
 }
 
@@ -194,8 +185,6 @@ int storage_dir_open(struct swtpm_storage **storage,
     int code = open_directory(opened, create, error);
     if (code == SWTPM_PLUGIN_OK)
         code = learn_owner(opened, error);
-    if (code == SWTPM_PLUGIN_OK)
-        code = check_access(opened, error);
     if (code == SWTPM_PLUGIN_OK)
         code = announce_directory(opened, parameters, error);
     if (code != SWTPM_PLUGIN_OK) {
