@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -19,8 +20,11 @@ static int explain_silent_end(pid_t child)
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        log_error("swtpm_cuse: the process ended before the device was ready: signal %d (%s)",
-                  WTERMSIG(status), strsignal(WTERMSIG(status)));
+        log_error("swtpm_cuse: the process ended before the device was ready: signal %d (%s)%s",
+                  WTERMSIG(status), strsignal(WTERMSIG(status)),
+                  WTERMSIG(status) == SIGSYS ? "; --seccomp action=log tells which system call the "
+                                               "sandbox does not allow"
+                                             : "");
     else
         log_error("swtpm_cuse: the process ended before the device was ready");
     return EXIT_CODE_FAILURE;
