@@ -23,7 +23,7 @@ put_as()
     install -D -m 644 "$2" "$prefix/$1"
 }
 
-put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" \
+put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" "$build/core/swtpm_bios" \
     "$build/core/swtpm-state"
 put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-lmdb.so" \
     "$build/plugins/crypto-gnutls.so"

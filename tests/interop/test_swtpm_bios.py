@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """swtpm_bios against Debian's `swtpm socket`; what it sends is compared with what Debian's
 swtpm_bios sends; and against servers that lie.
-
-With TPM_DEVICE_UNDER_TEST=/dev/NAME a boot is done on that device too.  It must be a TPM of the
-version that TPM_VERSION_UNDER_TEST names (1.2 or 2), not in use; its state is changed.
 """
 
 import itertools
@@ -358,38 +355,6 @@ class HostileServers(TestCase):
 
         with Dribbling(tpm_command_size, [], socket.AF_INET) as server:
             self.assert_silent(run(BIOS, *server.options, "-ea"))
-
-
-DEVICE = os.environ.get("TPM_DEVICE_UNDER_TEST")
-VERSION = ["--tpm2"] if os.environ.get("TPM_VERSION_UNDER_TEST") == "2" else []
-
-
-@unittest.skipUnless(DEVICE, "TPM_DEVICE_UNDER_TEST does not name a device")
-class OnTheDevice(TestCase):
-
-    def boots(self, program):
-        """Exit statuses from a fresh start on."""
-        statuses = []
-        for options in (["-o"], ["-o"], ["-n", "-ea"], ["-n", "-cs", "-u"], ["-s"]):
-            if options == ["-o"] and not statuses:
-                run(IOCTL, "-i", DEVICE, timeout=60)
-            done = run(program, *VERSION, "--tpm-device", DEVICE, *options, timeout=60)
-            statuses.append(done.returncode)
-        return statuses
-
-    def test_both_programs_end_alike(self):
-        statuses = self.boots(BIOS)
-        self.assertEqual(statuses, self.boots(DEBIANS_BIOS))
-        self.assertEqual(statuses[:2], [GOOD, TPM_ERROR])
-
-    def test_a_whole_boot_is_silent(self):
-        run(IOCTL, "-i", DEVICE, timeout=60)
-        self.assert_silent(run(BIOS, *VERSION, "-ea", "-cs", environment={"TPM_DEVICE": DEVICE},
-                               timeout=60))
-
-    def test_a_tpm_that_does_not_run(self):
-        run(IOCTL, "--stop", DEVICE, timeout=60)
-        self.assert_fails(run(BIOS, *VERSION, "--tpm-device", DEVICE, "-o"), TPM_ERROR, DEVICE)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """swtpm_ioctl against Debian's `swtpm socket`, compared with Debian's swtpm_ioctl; and against
 servers that lie.
-
-With TPM_DEVICE_UNDER_TEST=/dev/NAME the comparison runs on that device too.  It must be a TPM that
-is not in use; its state is changed.
 """
 
 import os
@@ -19,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import ioctl_session
 from debian_swtpm import DebianSwtpm
 from fake_server import HASH_DATA, FakeServer, control_request_size, words
 from programs import debians, ours, run
@@ -28,30 +26,6 @@ DEBIANS_IOCTL = debians("swtpm_ioctl")
 
 TPM_FAIL, TPM_BAD_ORDINAL, TPM_RETRY = 9, 0xa, 0x800
 PART_MAX = 3072
-
-# From a TPM that does not run to one that has been shut down: each command where it succeeds, and
-# where it is refused.  FILE:NAME stands for a file of that name.
-SESSION = [
-    ["-c"], ["-g"], ["-e"], ["-v"], ["-C"], ["-r", "3"], ["-h", "data"],
-    ["-l", "0"], ["-l", "3"], ["-l", "4"],
-    ["-b", "0"], ["-b", "3500"], ["-b", "1"], ["-b", "999999"],
-    ["--info", "0"], ["--info", "1"], ["--info", "0x2"], ["--info", "4"], ["--info", "0x1f"],
-    ["--save", "permanent", "FILE:early"],
-    ["--stop"], ["-i"], ["-i"],
-    ["-c"], ["-g"], ["-e"], ["-l", "0"], ["-b", "0"], ["-b", "3500"],
-    ["-r", "0"], ["-r", "2"], ["-r", "3"], ["-r", "4"],
-    ["-h", "data"], ["-e"], ["-h", ""], ["-h", "x" * 4096], ["-h", "x" * 10000], ["-e"],
-    ["-r", "3"], ["-e"], ["-v"], ["--info", "0x1f"],
-    ["--save", "permanent", "FILE:permanent"], ["--save", "volatile", "FILE:volatile"],
-    ["--save", "savestate", "FILE:savestate"],
-    ["--load", "permanent", "FILE:permanent"],
-    ["--stop"], ["-e"],
-    ["--load", "permanent", "FILE:permanent"], ["--load", "volatile", "FILE:volatile"],
-    ["--load", "savestate", "FILE:savestate"],
-    ["-i"], ["-e"], ["--stop"],
-    ["--load", "permanent", "FILE:truncated"],
-]
-
 
 class TestCase(unittest.TestCase):
 
@@ -92,24 +66,15 @@ class TestCase(unittest.TestCase):
 class SameAsDebians(TestCase):
     """Standard output, standard error, exit status and files, on the real emulator."""
 
-    def session(self, program, options):
-        answers = []
-        for command in SESSION:
-            command = [self.path(argument[5:]) if argument.startswith("FILE:") else argument
-                       for argument in command]
-            done = run(program, *options, *command)
-            answers.append((done.returncode, done.stdout, done.stderr))
-        return answers
-
     def compare(self, tpm2, transport):
         answers = {}
-        self.make("truncated", bytes.fromhex("0201000a0004ffffffff"))
         for program in (DEBIANS_IOCTL, IOCTL):
             with DebianSwtpm(tpm2, transport) as swtpm:
-                answers[program] = self.session(program, swtpm.control_options)
+                answers[program] = ioctl_session.answers(program, swtpm.control_options,
+                                                          self.directory)
                 run(program, *swtpm.control_options, "-s")
                 self.assertEqual(swtpm.wait(), 0)
-        for command, debian, our in zip(SESSION, *answers.values(), strict=True):
+        for command, debian, our in zip(ioctl_session.COMMANDS, *answers.values(), strict=True):
             with self.subTest(command=[argument[:20] for argument in command]):
                 self.assertEqual(our, debian)
         self.assertIn((0, b"tpmEstablished is 0\n", b""), answers[IOCTL])
@@ -299,7 +264,7 @@ class BeyondDebians(TestCase):
             done = self.ioctl(option)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertRegex(self.ioctl("--version").stdout.decode(), r"\bversion \d+\.\d+\.\d+\n")
-        for command in SESSION + [["--lock-storage"], ["-s"]]:
+        for command in ioctl_session.COMMANDS + [["--lock-storage"], ["-s"]]:
             self.assertRegex(self.ioctl("--help").stdout.decode(), rf"(?m)^  {command[0]}\b")
 
 
@@ -558,77 +523,6 @@ class HostileServers(TestCase):
         done = self.answer(["--save", "permanent", self.path("blob")],
                            lambda _: words(0, 0, 100, 0))
         self.assert_fails(done, "PTM_GET_STATEBLOB")
-
-
-DEVICE = os.environ.get("TPM_DEVICE_UNDER_TEST")
-
-
-@unittest.skipUnless(DEVICE, "TPM_DEVICE_UNDER_TEST does not name a device")
-class OnTheDevice(TestCase):
-    """The same session by both programs, blobs by ioctl(2) and by read(2) and write(2)."""
-
-    def session(self, program, transfer_size):
-        environment = {"SWTPM_IOCTL_BUFFERSIZE": str(transfer_size)} if transfer_size else {}
-        answers = []
-        run(program, "--stop", DEVICE)
-        for command in SESSION:
-            command = [self.path(argument[5:]) if argument.startswith("FILE:") else argument
-                       for argument in command]
-            done = run(program, *command, DEVICE, environment=environment, timeout=60)
-            answers.append((done.returncode, done.stdout, done.stderr))
-        return answers
-
-    def test_both_programs_print_the_same(self):
-        self.make("truncated", bytes.fromhex("0201000a0004ffffffff"))
-        for transfer_size in (None, 1000):
-            debian = self.session(DEBIANS_IOCTL, transfer_size)
-            our = self.session(IOCTL, transfer_size)
-            for command, expected, actual in zip(SESSION, debian, our, strict=True):
-                with self.subTest(command=[argument[:20] for argument in command],
-                                  transfer_size=transfer_size):
-                    self.assertEqual(actual, expected)
-
-    def ways_to_move_a_blob(self):
-        for program in (IOCTL, DEBIANS_IOCTL):
-            for transfer_size in ("", "1000"):
-                yield {"program": program, "timeout": 60,
-                       "environment": {"SWTPM_IOCTL_BUFFERSIZE": transfer_size}}
-
-    def test_blobs_are_the_same_however_they_are_moved(self):
-        self.must("-i", DEVICE, timeout=60)
-        permanent, volatile_sizes = set(), set()
-        for way in self.ways_to_move_a_blob():
-            self.must("--save", "permanent", self.path("permanent"), DEVICE, **way)
-            permanent.add(self.contents("permanent"))
-            self.must("--save", "volatile", self.path("volatile"), DEVICE, **way)
-            volatile_sizes.add(len(self.contents("volatile")))
-        self.assertEqual(len(permanent), 1)
-        # A clock stands in the volatile state.
-        self.assertEqual(len(volatile_sizes), 1)
-        if b'"family":"2.0"' in self.must("--info", "1", DEVICE):
-            self.assertGreater(volatile_sizes.pop(), PART_MAX)
-
-    def test_what_was_saved_comes_back_however_it_is_moved(self):
-        self.must("-i", DEVICE, timeout=60)
-        for kind in ("permanent", "volatile"):
-            self.must("--save", kind, self.path(kind), DEVICE, timeout=60)
-        # libtpms checks the digest in each state that it is given.
-        for way in self.ways_to_move_a_blob():
-            self.must("--stop", DEVICE)
-            for kind in ("permanent", "volatile"):
-                self.must("--load", kind, self.path(kind), DEVICE, **way)
-            self.must("-i", DEVICE, timeout=60)
-
-    def test_a_blob_that_is_too_large(self):
-        with open(self.path("huge"), "wb") as file:
-            file.truncate((512 << 10) + 1)
-        run(IOCTL, "--stop", DEVICE)
-        self.assert_fails(self.ioctl("--load", "permanent", self.path("huge"), DEVICE),
-                          self.path("huge"), "524288 bytes")
-
-    def test_lock_storage(self):
-        self.must("-i", DEVICE, timeout=60)
-        self.must("--lock-storage", "10", DEVICE)
 
 
 if __name__ == "__main__":
