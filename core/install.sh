@@ -29,8 +29,11 @@ put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-l
     "$build/plugins/crypto-gnutls.so"
 put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"
 put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h
-put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm-state.8
-put_as share/bash-completion/completions/swtpm_cuse doc/completion/swtpm_cuse.bash
-put 644 share/zsh/site-functions doc/completion/_swtpm_cuse
+put 644 share/man/man4 doc/swtpm-ptm.4
+put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm_ioctl.8 doc/swtpm_bios.8 doc/swtpm-state.8
+for program in swtpm_cuse swtpm_ioctl swtpm_bios; do
+    put_as share/bash-completion/completions/$program doc/completion/$program.bash
+    put 644 share/zsh/site-functions doc/completion/_$program
+done
 put 644 lib/systemd/system doc/systemd/swtpm-cuse@.service
 put_as lib/modules-load.d/swtpm-cuse.conf doc/systemd/modules-load.conf

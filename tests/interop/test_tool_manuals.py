@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""swtpm_ioctl and swtpm_bios: --help, the manual page and the completions know the same options.
+And all manual pages: mandoc finds nothing to complain about, and what swtpm-ptm(4) shows is C that
+compiles, with the structures of the header."""
+
+import glob
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+from programs import TREE, ours, run
+
+DOC = os.path.join(TREE, "doc")
+HEADER = os.path.join(TREE, "core/include/swtpm_ptm.h")
+PTM_MANUAL = os.path.join(DOC, "swtpm-ptm.4")
+HELP = {"swtpm_ioctl": "--help", "swtpm_bios": "-h"}
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def options_of_help(tool):
+    """{"--save": 2, …}: how many values each option takes."""
+    text = run(ours(tool), HELP[tool]).stdout.decode()
+    found = re.findall(r"^  (--?[\w-]+)((?: [A-Z]+| \[HOST\]:\[PORT\])*) ", text, re.MULTILINE)
+    return {name: len(values.split()) for name, values in found}
+
+
+class Entry:
+    """An option in a manual page."""
+
+    def __init__(self, arguments):
+        self.values = len(re.findall(r"\w+", arguments.removeprefix(" Ar"))) if arguments else 0
+        self.examples = []
+
+
+def options_of_manual(tool):
+    """{"--save": Entry, …}"""
+    entries = {}
+    entry = None
+    for line in read(os.path.join(DOC, f"{tool}.8")).splitlines():
+        item = re.fullmatch(r"\.It Fl (-?[\w-]+)( Ar [\w ]+)?", line)
+        if item:
+            entry = entries[f"-{item[1]}"] = Entry(item[2])
+        elif line.startswith((".It", ".Sh")):
+            entry = None
+        elif line.startswith(".Dl ") and entry is not None:
+            entry.examples.append(line.split())
+    return entries
+
+
+def options_of_bash(tool):
+    """{"--save": True, …}: whether each option takes a value."""
+    script = os.path.join(DOC, f"completion/{tool}.bash")
+    words = subprocess.run(["bash", "-c", f'source "$0"; _{tool}_options', script],
+                           capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    return {word.rstrip("="): word.endswith("=") for word in words}
+
+
+def options_of_zsh(tool):
+    """{"--save": 2, …}: how many values each option takes."""
+    found = re.findall(r'"(?:\([^)]*\))?(--?[\w-]+)\[[^]]*\](.*)"(?: \\)?$',
+                       read(os.path.join(DOC, f"completion/_{tool}")), re.MULTILINE)
+    return {name: len(re.findall(r"(?<!\\):", values)) // 2 for name, values in found}
+
+
+class Options(unittest.TestCase):
+
+    def agree(self, tool):
+        expected = options_of_help(tool)
+        self.assertGreater(len(expected), 10)
+        manual = options_of_manual(tool)
+        self.assertEqual({name: entry.values for name, entry in manual.items()}, expected)
+        self.assertEqual(options_of_zsh(tool), expected)
+        self.assertEqual(options_of_bash(tool),
+                         {name: values > 0 for name, values in expected.items()})
+        for name, entry in manual.items():
+            shown = [example for example in entry.examples if tool in example and name in example]
+            self.assertTrue(shown, f"{tool}(8) has no example of {name}")
+
+    def test_swtpm_ioctl(self):
+        self.agree("swtpm_ioctl")
+
+    def test_swtpm_bios(self):
+        self.agree("swtpm_bios")
+
+    def test_completion_for_bash_completes(self):
+        def complete(tool, *words):
+            script = (f'source doc/completion/{tool}.bash; shift 0; COMP_WORDS=("$0" "$@"); '
+                      f'COMP_CWORD=$#; _{tool}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+            done = subprocess.run(["bash", "-c", script, tool, *words], cwd=TREE, check=True,
+                                  capture_output=True, text=True, timeout=60)
+            return done.stdout.split()
+
+        self.assertEqual(complete("swtpm_ioctl", "--s"), ["--stop", "--save"])
+        self.assertEqual(complete("swtpm_ioctl", "--save", "v"), ["volatile"])
+        self.assertEqual(complete("swtpm_ioctl", "--load", "volatile", "LIC"), ["LICENSE"])
+        self.assertEqual(complete("swtpm_ioctl", "-i", "/dev/nul"), ["/dev/null"])
+        self.assertEqual(complete("swtpm_ioctl", "-r", ""), ["3", "4"])
+        self.assertEqual(complete("swtpm_bios", "-c"), ["-c", "-cs"])
+        self.assertEqual(complete("swtpm_bios", "--unix", "LIC"), ["LICENSE"])
+
+
+class Manuals(unittest.TestCase):
+
+    def test_mandoc_has_nothing_to_complain_about(self):
+        pages = sorted(glob.glob(os.path.join(DOC, "*.[1-8]")))
+        self.assertGreaterEqual(len(pages), 4)
+        # Pages of this project are found once they are installed.
+        own = {os.path.basename(page).replace(".", " ") for page in pages}
+        done = subprocess.run(["mandoc", "-T", "lint", *pages], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual([line for line in done.stdout.splitlines()
+                          if not self.refers_to(line, own)], [])
+
+    @staticmethod
+    def refers_to(line, pages):
+        found = re.search(r"referenced manual not found: Xr (\S+ \d)", line)
+        return found is not None and found[1] in pages
+
+
+class PtmManual(unittest.TestCase):
+
+    def setUp(self):
+        self.source = read(PTM_MANUAL)
+        self.sections = re.split(r"^\.Ss ", self.source.split(".Sh CALLS\n")[1]
+                                 .split(".Sh ERRORS")[0], flags=re.MULTILINE)[1:]
+
+    def displays(self, section):
+        shown = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section, re.MULTILINE | re.DOTALL)
+        return [display.replace(r"\e", "\\").replace(r"\-", "-") for display in shown]
+
+    def test_every_call_has_a_section_and_a_row_in_the_table_of_states(self):
+        numbers = re.findall(r"PTM_NUMBER_(\w+) =", read(HEADER))
+        self.assertEqual(len(numbers), 19)
+        for name in numbers:
+            self.assertTrue(any(f"PTM_{name}" in section.splitlines()[0]
+                                for section in self.sections), name)
+            row = "HASH_START, _DATA, _END" if name.startswith("HASH_") else name
+            if name != "SET_DATAFD":
+                self.assertIn(f".It {row} Ta ", self.source)
+
+    def test_structures_are_those_of_the_header(self):
+        header = re.sub(r" */\*.*?\*/", "", read(HEADER), flags=re.DOTALL)
+        shown = [display for section in self.sections for display in self.displays(section)
+                 if re.match(r"(struct|union) ptm_\w+ \{", display)]
+        names = {display.split()[1] for display in shown}
+        self.assertEqual(names, set(re.findall(r"^(?:struct|union) (ptm_\w+) \{", header,
+                                               re.MULTILINE)))
+        for display in shown:
+            self.assertIn(display, header)
+
+    def test_every_call_has_an_example_that_compiles(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for section in self.sections:
+                name = section.splitlines()[0]
+                examples = [display for display in self.displays(section) if "ioctl(fd" in display]
+                self.assertEqual(len(examples), 0 if "DATAFD" in name else 1, name)
+                for example in examples:
+                    self.compile(directory, name, example)
+
+    def compile(self, directory, name, example):
+        source = os.path.join(directory, "example.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("#include <err.h>\n#include <stdbool.h>\n#include <stdio.h>\n"
+                       "#include <string.h>\n#include <sys/ioctl.h>\n#include <unistd.h>\n"
+                       "#include <swtpm_ptm.h>\n"
+                       f"void example(int fd);\nvoid example(int fd)\n{{\n{example}}}\n")
+        done = subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror",
+                               "-Wno-unused-variable", "-D_GNU_SOURCE",
+                               "-I", os.path.dirname(HEADER), "-c", source,
+                               "-o", os.path.join(directory, "example.o")],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, f"{name}: {done.stderr}")
+
+
+if __name__ == "__main__":
+    unittest.main()
