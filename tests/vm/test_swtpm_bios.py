@@ -4,11 +4,12 @@
 import shutil
 import unittest
 
-from device import OUR_IOCTL, Tpm, must, run
+import tpm2
+from device import OUR_IOCTL, DeviceFile, Tpm, must, run
 
 OUR_BIOS = shutil.which("swtpm_bios")
 DEBIAN_BIOS = "/usr/bin/swtpm_bios"
-GOOD, TPM_ERROR = 0, 128
+GOOD, TPM_ERROR, RESET_NEEDED, CANNOT_TALK = 0, 128, 129, 255
 
 # From a fresh start on.
 BOOTS = [["-o"], ["-o"], ["-n", "-ea"], ["-n", "-cs", "-u"], ["-s"]]
@@ -43,6 +44,27 @@ class SwtpmBios(unittest.TestCase):
 
     def test_tpm_1_2(self):
         self.boot()
+
+    def test_a_deactivated_tpm_1_2_is_active_after_a_reset(self):
+        tpm = self.start()
+        boot = [OUR_BIOS, "--tpm-device", tpm.path, "-ea"]
+        must(OUR_IOCTL, "-i", tpm.path)
+        must(*boot)
+        with DeviceFile(tpm.path) as file:
+            # TPM_PhysicalSetDeactivated(TRUE)
+            file.write(bytes.fromhex("00c10000000b0000007201"))
+            self.assertEqual(file.read().hex(), "00c40000000a00000000")
+        for status in (RESET_NEEDED, GOOD):
+            must(OUR_IOCTL, "-i", tpm.path)
+            self.assertEqual(run(*boot).returncode, status)
+
+    def test_a_tpm_that_another_program_uses(self):
+        tpm = self.start("--tpm2").initialise()
+        with DeviceFile(tpm.path) as file:
+            tpm2.Tpm2(file).startup()
+            done = run(OUR_BIOS, "--tpm2", "--tpm-device", tpm.path)
+        self.assertEqual(done.returncode, CANNOT_TALK)
+        self.assertIn("another program", done.stderr)
 
 
 if __name__ == "__main__":
