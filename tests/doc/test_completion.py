@@ -19,29 +19,40 @@ zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D
     finish() { zle complete-word; print -r -- '<<<'\$BUFFER'>>>' }
     zle -N finish; bindkey '^X' finish; print READY"
 zpty -r shell screen '*READY*READY*'
-zpty -w -n shell "swtpm_cuse $2"$'\x18'
+zpty -w -n shell "$2"$'\x18'
 zpty -r shell screen '*<<<*>>>*'
 print -r -- $screen
 zpty -d shell
 """
 
 
-def bash_offers(words):
-    """What bash would offer after `swtpm_cuse WORDS`."""
-    line = f"swtpm_cuse {words}"
-    script = 'source "$0"; COMP_LINE=$1 COMP_POINT=${#1}; _swtpm_cuse; ' \
-             'printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-c", script, f"{COMPLETION}/swtpm_cuse.bash", line],
+# Completes the line $1 of the program $2 by the functions in $0.
+BASH_SCRIPT = r"""
+source "$0"
+COMP_LINE=$1 COMP_POINT=${#1}
+IFS=' ' read -r -a COMP_WORDS <<< "$1"
+[[ $1 == *' ' ]] && COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+"_$2"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+def bash_offers(words, program="swtpm_cuse"):
+    """What bash would offer after `PROGRAM WORDS`."""
+    done = subprocess.run(["bash", "-c", BASH_SCRIPT, f"{COMPLETION}/{program}.bash",
+                           f"{program} {words}", program],
                           capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.split()
 
 
-def zsh_completes(words):
-    """What zsh makes of `swtpm_cuse WORDS`, without the program and without the comma or blank that
+def zsh_completes(words, program="swtpm_cuse"):
+    """What zsh makes of `PROGRAM WORDS`, without the program and without the comma or blank that
     zsh takes back when the next word begins."""
-    done = subprocess.run(["zsh", "-f", "-c", ZSH_SCRIPT, "zsh", COMPLETION, words],
+    done = subprocess.run(["zsh", "-f", "-c", ZSH_SCRIPT, "zsh", COMPLETION,
+                           f"{program} {words}"],
                           capture_output=True, text=True, timeout=60, check=False)
-    return re.search("<<<swtpm_cuse (.*)>>>", done.stdout)[1].rstrip(" ,")
+    return re.search(f"<<<{program} (.*)>>>", done.stdout)[1].rstrip(" ,")
 
 
 class Bash(unittest.TestCase):
@@ -101,6 +112,33 @@ class Zsh(unittest.TestCase):
     def test_what_contradicts_is_not_offered(self):
         self.assertEqual(zsh_completes("--flags startup-clear,start"),
                          "--flags startup-clear,start")
+
+
+class Tools(unittest.TestCase):
+    def test_bash_completes_swtpm_ioctl(self):
+        for words, offered in (("--s", ["--stop", "--save"]), ("--save v", ["volatile"]),
+                               ("-r ", ["3", "4"]), ("-h ", []), ("-i /dev/nul", ["/dev/null"]),
+                               (f"--load volatile {COMPLETION}/_swtpm_b",
+                                [f"{COMPLETION}/_swtpm_bios"])):
+            self.assertEqual(bash_offers(words, "swtpm_ioctl"), offered, words)
+
+    def test_bash_completes_swtpm_bios(self):
+        for words, offered in (("-c", ["-c", "-cs"]), ("--tcp ", []),
+                               (f"--unix {COMPLETION}/_swtpm_b", [f"{COMPLETION}/_swtpm_bios"])):
+            self.assertEqual(bash_offers(words, "swtpm_bios"), offered, words)
+
+    def test_zsh_completes_swtpm_ioctl(self):
+        for words, completed in (("--sto", "--stop"), ("--save vol", "--save volatile"),
+                                 ("-i /dev/nul", "-i /dev/null"),
+                                 (f"--save savestate {COMPLETION}/_swtpm_b",
+                                  f"--save savestate {COMPLETION}/_swtpm_bios")):
+            self.assertEqual(zsh_completes(words, "swtpm_ioctl"), completed)
+
+    def test_zsh_offers_one_command_to_swtpm_ioctl(self):
+        self.assertEqual(zsh_completes("-i --sto", "swtpm_ioctl"), "-i --sto")
+
+    def test_zsh_completes_swtpm_bios(self):
+        self.assertEqual(zsh_completes("--tpm2 --uni", "swtpm_bios"), "--tpm2 --unix")
 
 
 if __name__ == "__main__":

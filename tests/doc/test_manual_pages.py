@@ -30,7 +30,7 @@ class ManualPages(unittest.TestCase):
     def test_pages_of_this_project_that_are_referred_to_exist(self):
         for page in PAGES:
             with open(os.path.join(DOC, page), encoding="utf-8") as source:
-                referred = re.findall(r"^\.Xr (swtpm[\w-]*) (\d)", source.read(), re.MULTILINE)
+                referred = re.findall(r"^\.Xr (swtpm[_-][\w-]*) (\d)", source.read(), re.MULTILINE)
             missing = {f"{name}.{section}" for name, section in referred} - set(PAGES)
             self.assertEqual(missing, set(), page)
 
