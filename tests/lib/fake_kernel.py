@@ -153,8 +153,14 @@ class OpenFile:
         length = _checked(_library.fake_read(self._handle, buffer, size))
         return buffer.raw[:length]
 
+    def read_into(self, memory):
+        """Reads into a ctypes array; returns how many bytes."""
+        return _checked(_library.fake_read(self._handle, memory, len(memory)))
+
     def write(self, data):
-        return _checked(_library.fake_write(self._handle, bytes(data), len(data)))
+        """`data`: bytes, or a ctypes array of characters, which is written from where it lies."""
+        memory = data if isinstance(data, ctypes.Array) else bytes(data)
+        return _checked(_library.fake_write(self._handle, memory, len(memory)))
 
     def ioctl(self, command, argument=b""):
         """Returns what lies in the caller's structure afterwards.  `argument` is what lies in it
