@@ -25,8 +25,8 @@ put_as()
 
 put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" "$build/core/swtpm_bios" \
     "$build/core/swtpm-state"
-put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-lmdb.so" \
-    "$build/plugins/crypto-gnutls.so"
+put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-file.so" \
+    "$build/plugins/storage-lmdb.so" "$build/plugins/crypto-gnutls.so"
 put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"
 put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h
 put 644 share/man/man4 doc/swtpm-ptm.4

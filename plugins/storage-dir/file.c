@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 /* A tool that root runs on the state of a daemon with less rights must leave files that the daemon
@@ -30,21 +29,4 @@ int storage_dir_make_file(const struct swtpm_storage *storage, const char *name,
     unlinkat(storage->fd, name, 0);
     errno = saved_errno;
     return -1;
-}
-
-bool storage_dir_name_is_valid(const char *name)
-{
-    size_t length = strlen(name);
-    return length > 0 && length <= SWTPM_STORAGE_NAME_MAX && strchr(".-", name[0]) == NULL &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == length;
-}
-
-int storage_dir_check_name(const char *name, struct swtpm_plugin_error *error)
-{
-    if (storage_dir_name_is_valid(name))
-        return SWTPM_PLUGIN_OK;
-    return storage_dir_fail(error, SWTPM_PLUGIN_INVALID,
-                            "'%.80s' cannot be the name of a value: wanted 1 to %d characters a-z, "
-                            "0-9, . and -, the first a letter or digit", name,
-                            SWTPM_STORAGE_NAME_MAX);
 }

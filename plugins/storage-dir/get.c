@@ -7,22 +7,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
+#include "../common/value_name.h"
+
 /* What a value's file has to be, whoever put it there. */
 static int check_file(const struct swtpm_storage *storage, const char *name,
                       const struct stat *status, struct swtpm_plugin_error *error)
 {
     if (S_ISLNK(status->st_mode))
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
-                                "'%s/%s' is a symbolic link, which is not followed here; put the "
-                                "file itself in its place", storage->path, name);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                           "'%s/%s' is a symbolic link, which is not followed here; put the "
+                           "file itself in its place", storage->path, name);
     if (!S_ISREG(status->st_mode))
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is not a regular file",
-                                storage->path, name);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is not a regular file",
+                           storage->path, name);
     if (status->st_size > SWTPM_STORAGE_VALUE_MAX)
-        return storage_dir_fail(error, SWTPM_PLUGIN_CORRUPT,
-                                "'%s/%s' has %jd bytes, more than the %u that a value can have",
-                                storage->path, name, (intmax_t)status->st_size,
-                                SWTPM_STORAGE_VALUE_MAX);
+        return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
+                           "'%s/%s' has %jd bytes, more than the %u that a value can have",
+                           storage->path, name, (intmax_t)status->st_size,
+                           SWTPM_STORAGE_VALUE_MAX);
     return SWTPM_PLUGIN_OK;
 }
 
@@ -32,7 +35,7 @@ static int get_size(const struct swtpm_storage *storage, const char *name, size_
     struct stat status;
 
     if (fstatat(storage->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return storage_dir_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
+        return plugin_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
     int code = check_file(storage, name, &status, error);
     if (code == SWTPM_PLUGIN_OK)
         *size = (size_t)status.st_size;
@@ -45,11 +48,11 @@ static int read_exactly(const struct swtpm_storage *storage, const char *name, i
     while (size > 0) {
         ssize_t got = TEMP_FAILURE_RETRY(read(fd, to, size));
         if (got < 0)
-            return storage_dir_fail_errno(error, errno, "cannot read '%s/%s'", storage->path, name);
+            return plugin_fail_errno(error, errno, "cannot read '%s/%s'", storage->path, name);
         if (got == 0)
-            return storage_dir_fail(error, SWTPM_PLUGIN_CORRUPT,
-                                    "'%s/%s' became shorter while it was being read",
-                                    storage->path, name);
+            return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
+                               "'%s/%s' became shorter while it was being read",
+                               storage->path, name);
         to += got;
         size -= (size_t)got;
     }
@@ -64,9 +67,9 @@ static int read_value(const struct swtpm_storage *storage, const char *name, int
         return SWTPM_PLUGIN_OK;
     char *contents = malloc(size);
     if (contents == NULL)
-        return storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY,
-                                "no memory for the %zu bytes of '%s/%s'", size, storage->path,
-                                name);
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY,
+                           "no memory for the %zu bytes of '%s/%s'", size, storage->path,
+                           name);
     int code = read_exactly(storage, name, fd, contents, size, error);
     if (code == SWTPM_PLUGIN_OK)
         memcpy(to, contents, size);
@@ -82,15 +85,15 @@ static int get_from_file(const struct swtpm_storage *storage, const char *name, 
     struct stat status;
 
     if (fstat(fd, &status) != 0)
-        return storage_dir_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
+        return plugin_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
     int code = check_file(storage, name, &status, error);
     if (code != SWTPM_PLUGIN_OK)
         return code;
     size_t value_size = (size_t)status.st_size;
     if (value_size > buffer.size)
-        return storage_dir_fail(error, SWTPM_PLUGIN_TOO_SMALL,
-                                "'%s/%s' has %zu bytes, the buffer %zu", storage->path, name,
-                                value_size, buffer.size);
+        return plugin_fail(error, SWTPM_PLUGIN_TOO_SMALL,
+                           "'%s/%s' has %zu bytes, the buffer %zu", storage->path, name,
+                           value_size, buffer.size);
     code = read_value(storage, name, fd, buffer.data, value_size, error);
     if (code == SWTPM_PLUGIN_OK)
         *size = value_size;
@@ -100,7 +103,7 @@ static int get_from_file(const struct swtpm_storage *storage, const char *name, 
 int storage_dir_get(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
                     size_t *size, struct swtpm_plugin_error *error)
 {
-    int code = storage_dir_check_name(name, error);
+    int code = value_name_check(name, error);
     if (code != SWTPM_PLUGIN_OK)
         return code;
     if (buffer.size == 0)
@@ -112,7 +115,7 @@ int storage_dir_get(struct swtpm_storage *storage, const char *name, struct swtp
     if (fd < 0 && errno == ELOOP)
         return get_size(storage, name, size, error);
     if (fd < 0)
-        return storage_dir_fail_errno(error, errno, "cannot open '%s/%s'", storage->path, name);
+        return plugin_fail_errno(error, errno, "cannot open '%s/%s'", storage->path, name);
     code = get_from_file(storage, name, fd, buffer, size, error);
     close(fd);
     return code;

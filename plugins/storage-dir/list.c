@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
+#include "../common/value_name.h"
+
 /* A stream of its own: one made from storage->fd would close it, and share its position. */
 static DIR *open_stream(const struct swtpm_storage *storage)
 {
@@ -27,7 +30,7 @@ static int visit_file(const struct swtpm_storage *storage, const char *name,
     if (fstatat(storage->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             return SWTPM_PLUGIN_OK;
-        return storage_dir_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
+        return plugin_fail_errno(error, errno, "cannot examine '%s/%s'", storage->path, name);
     }
     if (!S_ISREG(status.st_mode))
         return SWTPM_PLUGIN_OK;
@@ -39,20 +42,20 @@ int storage_dir_list(struct swtpm_storage *storage, swtpm_storage_visitor visit,
 {
     DIR *stream = open_stream(storage);
     if (stream == NULL)
-        return storage_dir_fail_errno(error, errno, "cannot read the directory '%s'",
-                                      storage->path);
+        return plugin_fail_errno(error, errno, "cannot read the directory '%s'",
+                                 storage->path);
     int code = SWTPM_PLUGIN_OK;
     while (code == SWTPM_PLUGIN_OK) {
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (entry == NULL) {
             if (errno != 0)
-                code = storage_dir_fail_errno(error, errno, "cannot read the directory '%s'",
-                                              storage->path);
+                code = plugin_fail_errno(error, errno, "cannot read the directory '%s'",
+                                         storage->path);
             break;
         }
-        if (storage_dir_name_is_valid(entry->d_name))
-            code = visit_file(storage, entry->d_name, visit, context, error);
+        if (value_name_is_valid(entry->d_name))
+      code = visit_file(storage, entry->d_name, visit, context, error);
     }
     closedir(stream);
     return code;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
+
 /*
  * The lock is a write lock on the file ".lock" (COMPAT §4): an open file description lock, which
  * belongs to the handle and not to the process, and conflicts with the POSIX record locks of other
@@ -67,12 +69,12 @@ static int report_holder(const struct swtpm_storage *storage, int fd,
     if (pid < 0)
         pid = read_pid(fd);
     if (pid > 0)
-        return storage_dir_fail(error, SWTPM_PLUGIN_BUSY,
-                                "'%s/" LOCK_NAME "' is locked by process %ld; stop it, or use "
-                                "another directory", storage->path, pid);
-    return storage_dir_fail(error, SWTPM_PLUGIN_BUSY,
-                            "'%s/" LOCK_NAME "' is locked by another process; stop it, or use "
-                            "another directory", storage->path);
+        return plugin_fail(error, SWTPM_PLUGIN_BUSY,
+                           "'%s/" LOCK_NAME "' is locked by process %ld; stop it, or use "
+                           "another directory", storage->path, pid);
+    return plugin_fail(error, SWTPM_PLUGIN_BUSY,
+                       "'%s/" LOCK_NAME "' is locked by another process; stop it, or use "
+                       "another directory", storage->path);
 }
 
 /* ------------------------------------------------------------------------ taking the lock ----- */
@@ -84,12 +86,12 @@ static int lock_file(struct swtpm_storage *storage, int fd, struct swtpm_plugin_
     struct stat status;
 
     if (fstat(fd, &status) != 0)
-        return storage_dir_fail_errno(error, errno, "cannot examine '%s/" LOCK_NAME "'",
-                                      storage->path);
+        return plugin_fail_errno(error, errno, "cannot examine '%s/" LOCK_NAME "'",
+                                 storage->path);
     if (!S_ISREG(status.st_mode))
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
-                                "'%s/" LOCK_NAME "' is not a regular file; remove it",
-                                storage->path);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                           "'%s/" LOCK_NAME "' is not a regular file; remove it",
+                           storage->path);
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
         storage->lock_device = status.st_dev;
         storage->lock_inode = status.st_ino;
@@ -97,7 +99,7 @@ static int lock_file(struct swtpm_storage *storage, int fd, struct swtpm_plugin_
     }
     if (errno == EAGAIN || errno == EACCES)
         return report_holder(storage, fd, error);
-    return storage_dir_fail_errno(error, errno, "cannot lock '%s/" LOCK_NAME "'", storage->path);
+    return plugin_fail_errno(error, errno, "cannot lock '%s/" LOCK_NAME "'", storage->path);
 }
 
 /* 0 if the lock file is still the one that was locked, ESTALE if it was removed or replaced, or what
@@ -118,13 +120,13 @@ static int report_unopened(const struct swtpm_storage *storage, int error_number
                            struct swtpm_plugin_error *error)
 {
     if (error_number != EACCES)
-        return storage_dir_fail_errno(error, error_number, "cannot open '%s/" LOCK_NAME "'",
-                                      storage->path);
-    return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
-                            "cannot open '%s/" LOCK_NAME "': Permission denied to uid %u in a "
-                            "directory that belongs to uid %u; run as its owner, or change owner "
-                            "or mode",
-                            storage->path, (unsigned)storage->user, (unsigned)storage->owner);
+        return plugin_fail_errno(error, error_number, "cannot open '%s/" LOCK_NAME "'",
+                                 storage->path);
+    return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                       "cannot open '%s/" LOCK_NAME "': Permission denied to uid %u in a "
+                       "directory that belongs to uid %u; run as its owner, or change owner "
+                       "or mode",
+                       storage->path, (unsigned)storage->user, (unsigned)storage->owner);
 }
 
 /* One try.  Sets storage->lock_fd, or leaves it at -1 and succeeds if somebody else exchanged or
@@ -139,8 +141,8 @@ static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *er
     int code = lock_file(storage, fd, error);
     int changed = code == SWTPM_PLUGIN_OK ? examine_lock_file(storage) : 0;
     if (changed != 0 && changed != ESTALE)
-        code = storage_dir_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
-                                      storage->path);
+        code = plugin_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
+                                 storage->path);
     if (code != SWTPM_PLUGIN_OK || changed != 0) {
         close(fd);
         return code;
@@ -153,8 +155,8 @@ static int try_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *er
 int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
     if (storage->read_only)
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED, "'%s' was opened for reading only",
-                                storage->path);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED, "'%s' was opened for reading only",
+                           storage->path);
     for (unsigned i = 0; i < LOCK_TRIES && storage->lock_fd < 0; i++) {
         int code = try_lock(storage, error);
         if (code != SWTPM_PLUGIN_OK)
@@ -162,9 +164,9 @@ int storage_dir_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *e
     }
     if (storage->lock_fd >= 0)
         return storage_dir_check_lock(storage, error);
-    return storage_dir_fail(error, SWTPM_PLUGIN_BUSY,
-                            "'%s/" LOCK_NAME "' is being made and removed by another process",
-                            storage->path);
+    return plugin_fail(error, SWTPM_PLUGIN_BUSY,
+                       "'%s/" LOCK_NAME "' is being made and removed by another process",
+                       storage->path);
 }
 
 int storage_dir_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
@@ -188,9 +190,9 @@ int storage_dir_check_lock(const struct swtpm_storage *storage, struct swtpm_plu
     if (changed == 0)
         return SWTPM_PLUGIN_OK;
     if (changed != ESTALE)
-        return storage_dir_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
-                                      storage->path);
-    return storage_dir_fail(error, SWTPM_PLUGIN_FENCED,
-                            "'%s/" LOCK_NAME "' was removed or replaced while it was locked, so "
-                            "another process may own this state now; start again", storage->path);
+        return plugin_fail_errno(error, changed, "cannot examine '%s/" LOCK_NAME "'",
+                                 storage->path);
+    return plugin_fail(error, SWTPM_PLUGIN_FENCED,
+                       "'%s/" LOCK_NAME "' was removed or replaced while it was locked, so "
+                       "another process may own this state now; start again", storage->path);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
+
 enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 /* Without the slashes at its end, behind which open(2) would follow a link.  Owned by the caller;
@@ -54,8 +56,8 @@ static int open_new_directory(struct swtpm_storage *storage, int parent, const c
         storage->fd = fd;
         return SWTPM_PLUGIN_OK;
     }
-    int code = storage_dir_fail_errno(error, errno, "cannot prepare the new directory '%s'",
-                                      storage->path);
+    int code = plugin_fail_errno(error, errno, "cannot prepare the new directory '%s'",
+                                 storage->path);
     if (fd >= 0)
         close(fd);
     unlinkat(parent, name, AT_REMOVEDIR);
@@ -68,14 +70,14 @@ static int make_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
     const char *name = split_path(storage->path, parent_path);
     int parent = open(parent_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0)
-        return storage_dir_fail_errno(error, errno, "cannot make the directory '%s': cannot open "
-                                      "its parent '%s'", storage->path, parent_path);
+        return plugin_fail_errno(error, errno, "cannot make the directory '%s': cannot open "
+                                 "its parent '%s'", storage->path, parent_path);
     int code;
     if (mkdirat(parent, name, S_IRWXU) == 0)
         code = open_new_directory(storage, parent, name, error);
     else
-        code = storage_dir_fail_errno(error, errno, "cannot make the directory '%s'",
-                                      storage->path);
+        code = plugin_fail_errno(error, errno, "cannot make the directory '%s'",
+                                 storage->path);
     close(parent);
     return code;
 }
@@ -88,14 +90,14 @@ static int explain_denial(const struct swtpm_storage *storage, struct swtpm_plug
     struct stat status;
 
     if (stat(storage->path, &status) != 0)
-        return storage_dir_fail_errno(error, EACCES, "cannot open the directory '%s'",
-                                      storage->path);
-    return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
-                            "cannot use the directory '%s': Permission denied: it belongs to uid "
-                            "%u with mode %#o and this is uid %u; run as its owner, or change "
-                            "owner or mode",
-                            storage->path, (unsigned)status.st_uid,
-                            (unsigned)status.st_mode & 07777, (unsigned)geteuid());
+        return plugin_fail_errno(error, EACCES, "cannot open the directory '%s'",
+                                 storage->path);
+    return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                       "cannot use the directory '%s': Permission denied: it belongs to uid "
+                       "%u with mode %#o and this is uid %u; run as its owner, or change "
+                       "owner or mode",
+                       storage->path, (unsigned)status.st_uid,
+                       (unsigned)status.st_mode & 07777, (unsigned)geteuid());
 }
 
 static int explain_failure(const struct swtpm_storage *storage, int error_number,
@@ -104,13 +106,13 @@ static int explain_failure(const struct swtpm_storage *storage, int error_number
     struct stat status;
 
     if (error_number == ENOTDIR && lstat(storage->path, &status) == 0 && S_ISLNK(status.st_mode))
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED,
-                                "'%s' is a symbolic link, which is not followed here; name the "
-                                "directory itself", storage->path);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                           "'%s' is a symbolic link, which is not followed here; name the "
+                           "directory itself", storage->path);
     if (error_number == EACCES)
         return explain_denial(storage, error);
-    return storage_dir_fail_errno(error, error_number, "cannot open the directory '%s'",
-                                  storage->path);
+    return plugin_fail_errno(error, error_number, "cannot open the directory '%s'",
+                             storage->path);
 }
 
 static int open_directory(struct swtpm_storage *storage, bool create,
@@ -129,7 +131,7 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
     struct stat status;
 
     if (fstat(storage->fd, &status) != 0)
-        return storage_dir_fail_errno(error, errno, "cannot examine '%s'", storage->path);
+        return plugin_fail_errno(error, errno, "cannot examine '%s'", storage->path);
     storage->owner = status.st_uid;
     storage->group = status.st_gid;
     storage->user = geteuid();
@@ -146,7 +148,7 @@ static int announce_directory(const struct swtpm_storage *storage,
 
     if (code == SWTPM_PLUGIN_OK)
         return SWTPM_PLUGIN_OK;
-    return storage_dir_fail(error, code, "the host refuses access to '%s'", storage->path);
+    return plugin_fail(error, code, "the host refuses access to '%s'", storage->path);
 }
 
 /* A handle with nothing open.  NULL if there is no memory. */
@@ -174,13 +176,13 @@ int storage_dir_open(struct swtpm_storage **storage,
 {
     size_t length = strlen(parameters->location);
     if (length == 0 || length >= PATH_MAX)
-        return storage_dir_fail(error, SWTPM_PLUGIN_INVALID,
-                                "the directory's path has %zu bytes, wanted 1 to %d", length,
-                                PATH_MAX - 1);
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
+                           "the directory's path has %zu bytes, wanted 1 to %d", length,
+                           PATH_MAX - 1);
     struct swtpm_storage *opened = make_handle(parameters);
     if (opened == NULL)
-        return storage_dir_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
-                                parameters->location);
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",
+                           parameters->location);
     bool create = (parameters->flags & SWTPM_STORAGE_CREATE) != 0 && !opened->read_only;
     int code = open_directory(opened, create, error);
     if (code == SWTPM_PLUGIN_OK)

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
+#include "../common/value_name.h"
+
 enum { TEMPORARY_NAME_SIZE = SWTPM_STORAGE_NAME_MAX + sizeof "TMP-" };
 
 /* TMP-00.permall for tpm-00.permall, TMP2-00.permall for tpm2-00.permall (COMPAT §4), TMP-NAME for
@@ -22,12 +25,12 @@ static void make_temporary_name(char temporary[TEMPORARY_NAME_SIZE], const char 
 static int check_write(const struct swtpm_storage *storage, const char *name,
                        struct swtpm_plugin_error *error)
 {
-    int code = storage_dir_check_name(name, error);
+    int code = value_name_check(name, error);
     if (code != SWTPM_PLUGIN_OK)
         return code;
     if (storage->read_only)
-        return storage_dir_fail(error, SWTPM_PLUGIN_DENIED, "'%s' was opened for reading only",
-                                storage->path);
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED, "'%s' was opened for reading only",
+                           storage->path);
     return storage_dir_check_lock(storage, error);
 }
 
@@ -46,8 +49,8 @@ static int sync_directory(const struct swtpm_storage *storage, uint32_t flags,
 {
     if ((flags & SWTPM_STORAGE_DURABLE) == 0 || sync_retrying(storage->fd) == 0)
         return SWTPM_PLUGIN_OK;
-    return storage_dir_fail_errno(error, errno, "cannot write the directory '%s' to its medium",
-                                  storage->path);
+    return plugin_fail_errno(error, errno, "cannot write the directory '%s' to its medium",
+                             storage->path);
 }
 
 /* ---------------------------------------------------------------------------------- put ------ */
@@ -96,7 +99,7 @@ static int fill_temporary(int fd, struct swtpm_bytes value, uint32_t flags)
 static int fail_put(const struct swtpm_storage *storage, const char *what, const char *name,
                     struct swtpm_plugin_error *error)
 {
-    int code = storage_dir_fail_errno(error, errno, "cannot %s '%s/%s'", what, storage->path, name);
+    int code = plugin_fail_errno(error, errno, "cannot %s '%s/%s'", what, storage->path, name);
     return code == SWTPM_PLUGIN_NOT_FOUND ? SWTPM_PLUGIN_IO : code;
 }
 
@@ -109,9 +112,9 @@ int storage_dir_put(struct swtpm_storage *storage, const char *name, struct swtp
     if (code != SWTPM_PLUGIN_OK)
         return code;
     if (value.size > SWTPM_STORAGE_VALUE_MAX)
-        return storage_dir_fail(error, SWTPM_PLUGIN_INVALID,
-                                "'%s/%s' cannot have %zu bytes; a value has at most %u",
-                                storage->path, name, value.size, SWTPM_STORAGE_VALUE_MAX);
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
+                           "'%s/%s' cannot have %zu bytes; a value has at most %u",
+                           storage->path, name, value.size, SWTPM_STORAGE_VALUE_MAX);
     make_temporary_name(temporary, name);
     int fd = make_temporary(storage, temporary);
     if (fd < 0)
@@ -140,6 +143,6 @@ int storage_dir_del(struct swtpm_storage *storage, const char *name, uint32_t fl
     if (code != SWTPM_PLUGIN_OK)
         return code;
     if (unlinkat(storage->fd, name, 0) != 0)
-        return storage_dir_fail_errno(error, errno, "cannot remove '%s/%s'", storage->path, name);
+        return plugin_fail_errno(error, errno, "cannot remove '%s/%s'", storage->path, name);
     return sync_directory(storage, flags, error);
 }

@@ -69,21 +69,4 @@ int storage_dir_list(struct swtpm_storage *storage, swtpm_storage_visitor visit,
  * descriptor, or -1 with errno. */
 int storage_dir_make_file(const struct swtpm_storage *storage, const char *name, mode_t mode);
 
-/* Whether `name` may be a value's: [a-z0-9][a-z0-9.-]{0,62}. */
-bool storage_dir_name_is_valid(const char *name);
-
-/* INVALID with a message if it may not. */
-int storage_dir_check_name(const char *name, struct swtpm_plugin_error *error);
-
-/* error.c */
-
-/* Sets the message.  Returns `code`. */
-int storage_dir_fail(struct swtpm_plugin_error *error, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Sets the message, followed by ": " and the text of `error_number`, an errno(3).  Returns the code
- * for it. */
-int storage_dir_fail_errno(struct swtpm_plugin_error *error, int error_number, const char *format,
-                           ...) __attribute__((format(printf, 3, 4)));
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "storage_dir.h"
+#include "failure.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,14 +10,14 @@ static const struct {
     int error_number;
     int code;
 } codes[] = {
-    {ENOENT, SWTPM_PLUGIN_NOT_FOUND},     {EACCES, SWTPM_PLUGIN_DENIED},
-    {EPERM, SWTPM_PLUGIN_DENIED},         {EROFS, SWTPM_PLUGIN_DENIED},
-    {ELOOP, SWTPM_PLUGIN_DENIED},         {ENOTDIR, SWTPM_PLUGIN_DENIED},
-    {EISDIR, SWTPM_PLUGIN_DENIED},        {ENXIO, SWTPM_PLUGIN_DENIED},
-    {ENOSPC, SWTPM_PLUGIN_NO_SPACE},      {EDQUOT, SWTPM_PLUGIN_NO_SPACE},
-    {EFBIG, SWTPM_PLUGIN_NO_SPACE},       {ENOMEM, SWTPM_PLUGIN_NO_MEMORY},
-    {ENOLCK, SWTPM_PLUGIN_UNSUPPORTED},   {EOPNOTSUPP, SWTPM_PLUGIN_UNSUPPORTED},
-    {ENOSYS, SWTPM_PLUGIN_UNSUPPORTED},   {ENAMETOOLONG, SWTPM_PLUGIN_INVALID},
+    {ENOENT, SWTPM_PLUGIN_NOT_FOUND},   {EACCES, SWTPM_PLUGIN_DENIED},
+    {EPERM, SWTPM_PLUGIN_DENIED},       {EROFS, SWTPM_PLUGIN_DENIED},
+    {ELOOP, SWTPM_PLUGIN_DENIED},       {ENOTDIR, SWTPM_PLUGIN_DENIED},
+    {EISDIR, SWTPM_PLUGIN_DENIED},      {ENXIO, SWTPM_PLUGIN_DENIED},
+    {ENOSPC, SWTPM_PLUGIN_NO_SPACE},    {EDQUOT, SWTPM_PLUGIN_NO_SPACE},
+    {EFBIG, SWTPM_PLUGIN_NO_SPACE},     {ENOMEM, SWTPM_PLUGIN_NO_MEMORY},
+    {ENOLCK, SWTPM_PLUGIN_UNSUPPORTED}, {EOPNOTSUPP, SWTPM_PLUGIN_UNSUPPORTED},
+    {ENOSYS, SWTPM_PLUGIN_UNSUPPORTED}, {ENAMETOOLONG, SWTPM_PLUGIN_INVALID},
 };
 
 static int code_of(int error_number)
@@ -28,7 +28,7 @@ static int code_of(int error_number)
     return SWTPM_PLUGIN_IO;
 }
 
-int storage_dir_fail(struct swtpm_plugin_error *error, int code, const char *format, ...)
+int plugin_fail(struct swtpm_plugin_error *error, int code, const char *format, ...)
 {
     va_list arguments;
 
@@ -38,8 +38,7 @@ int storage_dir_fail(struct swtpm_plugin_error *error, int code, const char *for
     return code;
 }
 
-int storage_dir_fail_errno(struct swtpm_plugin_error *error, int error_number, const char *format,
-                           ...)
+int plugin_fail_errno(struct swtpm_plugin_error *error, int error_number, const char *format, ...)
 {
     char text[128];
     va_list arguments;
