@@ -188,9 +188,9 @@ int storage_file_open(struct swtpm_storage **storage,
     if (length == 0 || length >= PATH_MAX || parameters->location[length - 1] == '/')
         return plugin_fail(
             error, SWTPM_PLUGIN_INVALID,
-            "the file's path has %zu bytes and ends with '%s'; wanted 1 to %d bytes, "
-            "the last no slash",
-            length, length == 0 ? "" : parameters->location + length - 1, PATH_MAX - 1);
+            "'%.300s' cannot be the path of a file: wanted 1 to %d bytes, the last no "
+            "slash",
+            parameters->location, PATH_MAX - 1);
     struct swtpm_storage *opened = make_handle(parameters);
     if (opened == NULL)
         return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open '%s'",

@@ -22,13 +22,16 @@ class DebianSwtpm:
 
     STARTS = 5
 
-    def __init__(self, tpm2=True, transport="unix", state_directory=None, options=()):
-        """`transport` is "unix" or "tcp"; `options` are appended to the command line."""
+    def __init__(self, tpm2=True, transport="unix", state_directory=None, options=(),
+                 storage_uri=None):
+        """`transport` is "unix" or "tcp"; `options` are appended to the command line.  With
+        `storage_uri` the state lies there and not in the directory."""
         if transport not in ("unix", "tcp"):
             raise ValueError(f"transport is 'unix' or 'tcp', not {transport!r}")
         self.tpm2 = tpm2
         self.transport = transport
         self.options = list(options)
+        self.storage_uri = storage_uri
         self._given_state_directory = state_directory
         self._process = None
         self._directory = None
@@ -62,6 +65,11 @@ class DebianSwtpm:
             shutil.rmtree(self._directory)
         self._process = self._directory = None
 
+    def kill(self):
+        """Ends the process as a crash would."""
+        self._process.kill()
+        self._process.wait(timeout=10)
+
     def wait(self, timeout=10):
         """Waits until the process has ended by itself (after SHUTDOWN); returns its exit status."""
         return self._process.wait(timeout=timeout)
@@ -90,12 +98,17 @@ class DebianSwtpm:
         with listener, open(os.path.join(self._directory, "log"), "wb") as log:
             self._process = subprocess.Popen(
                 ["swtpm", "socket", *(["--tpm2"] if self.tpm2 else []),
-                 "--tpmstate", f"dir={self.state_directory}",
+                 "--tpmstate", self._storage(),
                  "--ctrl", f"type={kind},fd={listener.fileno()}",
                  "--server", f"type={kind},{command}", *self.options],
                 pass_fds=(listener.fileno(),),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self._answers()
+
+    def _storage(self):
+        if self.storage_uri is not None:
+            return f"backend-uri={self.storage_uri}"
+        return f"dir={self.state_directory}"
 
     def _answers(self):
         try:

@@ -23,20 +23,31 @@ static char *plugin_directory;
 
 struct swtpm_plugin_error store_error;
 
-int store_load_plugin(void **state)
+static int load_plugin(const char *name, const char *file)
 {
-    (void)state;
     struct error load_error;
 
     plugin_directory = plugin_directory_make();
-    plugin_file_copy(plugin_directory, "storage-dir.so", "storage-dir.so");
+    plugin_file_copy(plugin_directory, file, file);
     const struct plugin_search search = {.directory = plugin_directory};
     const struct swtpm_plugin *plugin =
-        plugin_load(&search, SWTPM_PLUGIN_STORAGE, "dir", &load_error);
+        plugin_load(&search, SWTPM_PLUGIN_STORAGE, name, &load_error);
     if (plugin == NULL)
         fail_msg("%s", load_error.text);
     store_ops = plugin->ops.storage;
     return 0;
+}
+
+int store_load_plugin(void **state)
+{
+    (void)state;
+    return load_plugin("dir", "storage-dir.so");
+}
+
+int store_load_file_plugin(void **state)
+{
+    (void)state;
+    return load_plugin("file", "storage-file.so");
 }
 
 int store_remove_plugin(void **state)

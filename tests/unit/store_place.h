@@ -8,7 +8,8 @@
 #include "swtpm_plugin.h"
 
 /*
- * What the tests of storage-dir share.  Its ops are called as they are, without the host's wrapper.
+ * What the tests of storage-dir and storage-file share.  The ops are called as they are, without the
+ * host's wrapper.
  * Functions that return nothing fail the test if they cannot do their work.
  */
 
@@ -18,8 +19,9 @@ extern const struct swtpm_storage_ops *store_ops;
 /* The message of the last op that failed; for all ops of all tests. */
 extern struct swtpm_plugin_error store_error;
 
-/* Set-up and tear-down of a group of tests: loads the plugin. */
+/* Set-up and tear-down of a group of tests: loads storage-dir, or storage-file. */
 int store_load_plugin(void **state);
+int store_load_file_plugin(void **state);
 int store_remove_plugin(void **state);
 
 /* What each test has: a directory of its own, and a store in it that the plugin made. */

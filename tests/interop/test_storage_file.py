@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One file with a TPM's state (backend-uri=file://) goes to and fro between Debian's swtpm and ours:
+NV data, the saved state of a TPM 1.2, and the volatile state of a TPM in use."""
+
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+
+import tpm12
+import tpm2
+from daemon import Daemon
+from debian_swtpm import DebianSwtpm
+from programs import debians
+from ptm import SUCCESS, Control
+from tpm12 import Tpm12
+from tpm2 import Tpm2
+
+IOCTL = debians("swtpm_ioctl")
+TABLE_SIZE, ENTRIES = 192, 15
+PERMALL, VOLATILE, SAVESTATE, EXTENSION = 0, 1, 2, 14
+
+
+class Use2:
+    """Work on a TPM 2 that shows in its permanent and in its volatile state."""
+
+    index, pcr, client = 0x01500001, 16, Tpm2
+    prefix = "tpm2-00"
+
+    @classmethod
+    def begin(cls, tpm):
+        tpm.startup()
+        tpm.run(tpm2.nv_define(cls.index, 8))
+
+    @classmethod
+    def work(cls, tpm, value):
+        tpm.run(tpm2.nv_write(cls.index, value))
+        tpm.run(tpm2.pcr_extend(cls.pcr, value.ljust(32, b"\0")))
+
+    @classmethod
+    def traces(cls, tpm):
+        return tpm.nv_read(cls.index, 8), tpm.pcr_read(cls.pcr)
+
+    @classmethod
+    def grow(cls, tpm):
+        """After a restart, makes the permanent state some kilobytes larger."""
+        tpm.startup()
+        for number in range(1, 3):
+            tpm.run(tpm2.nv_define(cls.index + number, 1500))
+            tpm.run(tpm2.nv_write(cls.index + number, b"g" * 1000))
+
+    @classmethod
+    def write(cls, tpm):
+        tpm.startup()
+        tpm.run(tpm2.nv_write(cls.index, b"and on.."))
+
+    @classmethod
+    def read(cls, tpm):
+        tpm.startup()
+        return tpm.nv_read(cls.index, 8)
+
+
+class Use12:
+    """The same on a TPM 1.2."""
+
+    index, pcr, client = 0x00011101, 10, Tpm12
+    prefix = "tpm-00"
+
+    @classmethod
+    def begin(cls, tpm):
+        cls.start_present(tpm)
+        tpm.run(tpm12.nv_define(cls.index, 8))
+
+    @classmethod
+    def work(cls, tpm, value):
+        tpm.run(tpm12.nv_write(cls.index, value))
+        tpm.run(tpm12.extend(cls.pcr, value.ljust(20, b"\0")))
+
+    @classmethod
+    def traces(cls, tpm):
+        return tpm.run(tpm12.nv_read(cls.index, 8)), tpm.run(tpm12.pcr_read(cls.pcr))
+
+    @classmethod
+    def start_present(cls, tpm):
+        tpm.startup()
+        tpm.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
+        tpm.run(tpm12.physical_presence(tpm12.PP_PRESENT))
+
+    @classmethod
+    def grow(cls, tpm):
+        cls.start_present(tpm)
+        for number in range(1, 3):
+            tpm.run(tpm12.nv_define(cls.index + number, 400))
+            tpm.run(tpm12.nv_write(cls.index + number, b"g" * 400))
+
+    @classmethod
+    def write(cls, tpm):
+        cls.start_present(tpm)
+        tpm.run(tpm12.nv_write(cls.index, b"and on.."))
+
+    @classmethod
+    def read(cls, tpm):
+        cls.start_present(tpm)
+        return tpm.run(tpm12.nv_read(cls.index, 8))[-8:]
+
+
+class Connection:
+    """A command channel of Debian's swtpm, as an open of the device looks."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.socket.settimeout(20)
+
+    def write(self, data):
+        self.socket.sendall(data)
+
+    def read(self):
+        response = b""
+        while len(response) < 10 or len(response) < struct.unpack_from(">I", response, 2)[0]:
+            part = self.socket.recv(4096)
+            assert part, "swtpm has closed the connection"
+            response += part
+        return response
+
+
+class SingleFile(unittest.TestCase):
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="storage-file.")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.path = os.path.join(self.directory, "state")
+        self.uri = f"file://{self.path}"
+
+    def sections(self):
+        """{entry: data} of the file."""
+        with open(self.path, "rb") as file:
+            data = file.read()
+        self.assertEqual(data[:12], b"nilmptws\1\0" + struct.pack("<H", TABLE_SIZE))
+        entries = struct.iter_unpack("<III", data[12:TABLE_SIZE])
+        return {number: data[offset:offset + length]
+                for number, (offset, length, _) in enumerate(entries) if offset != 0}
+
+    # What each side does: `use` with a client; `begins` is false if volatile state lets the TPM go
+    # on where it was.  Afterwards the process is killed.
+
+    def in_debians(self, kind, use, keeps_volatile=False):
+        with DebianSwtpm(kind is Use2, storage_uri=self.uri) as swtpm:
+            self.ioctl(swtpm, "-i")
+            with swtpm.command_socket() as socket:
+                use(kind.client(Connection(socket)))
+                if keeps_volatile:
+                    self.ioctl(swtpm, "-v")
+                swtpm.kill()
+
+    def in_ours(self, kind, use, keeps_volatile=False, storage_options=""):
+        with Daemon(tpm2=kind is Use2, storage_uri=self.uri,
+                    storage_options=storage_options) as daemon:
+            with daemon.open() as file:
+                control = Control(file)
+                self.assertEqual(control.init(), SUCCESS, daemon.log)
+                use(kind.client(file))
+                if keeps_volatile:
+                    self.assertEqual(control.result("STORE_VOLATILE"), SUCCESS)
+            daemon.crash()
+
+    def ioctl(self, swtpm, *arguments):
+        done = subprocess.run([IOCTL, *swtpm.control_options, *arguments], capture_output=True,
+                              text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), swtpm.log())
+
+    def hand_over(self, kind, first, second):
+        """The TPM in use goes on in the other program without noticing, and so on."""
+        seen = []
+
+        def begin(tpm):
+            kind.begin(tpm)
+            kind.work(tpm, b"number 0")
+            seen.append(kind.traces(tpm))
+
+        def go_on(tpm):
+            self.assertEqual(kind.traces(tpm), seen[-1])
+            kind.work(tpm, b"number %d" % len(seen))
+            seen.append(kind.traces(tpm))
+
+        first(kind, begin, keeps_volatile=True)
+        self.assertIn(VOLATILE, self.sections())
+        for program in (second, first, second, first):
+            program(kind, go_on, keeps_volatile=True)
+        self.assertEqual(len(set(seen)), 5)
+
+    def test_a_tpm_2_made_by_debians_goes_on_here(self):
+        self.hand_over(Use2, self.in_debians, self.in_ours)
+
+    def test_a_tpm_2_made_here_goes_on_in_debians(self):
+        self.hand_over(Use2, self.in_ours, self.in_debians)
+
+    def test_a_tpm_12_made_by_debians_goes_on_here(self):
+        self.hand_over(Use12, self.in_debians, self.in_ours)
+
+    def test_a_tpm_12_made_here_goes_on_in_debians(self):
+        self.hand_over(Use12, self.in_ours, self.in_debians)
+
+    def suspend(self, first, second):
+        """TPM_SaveState in one, TPM_Startup(ST_STATE) in the other."""
+        seen = []
+
+        def save(tpm):
+            Use12.begin(tpm)
+            Use12.work(tpm, b"saved in")
+            seen.append(Use12.traces(tpm))
+            tpm.run(tpm12.save_state())
+
+        def resume(tpm):
+            tpm.startup(tpm12.ST_STATE)
+            self.assertEqual(Use12.traces(tpm), seen[-1])
+
+        first(Use12, save)
+        self.assertIn(SAVESTATE, self.sections())
+        second(Use12, resume)
+
+    def test_a_state_saved_by_debians_is_resumed_here(self):
+        self.suspend(self.in_debians, self.in_ours)
+
+    def test_a_state_saved_here_is_resumed_in_debians(self):
+        self.suspend(self.in_ours, self.in_debians)
+
+    def backups_survive(self, kind):
+        """Debian's moves the sections of the file when one has to grow: our names and backups are
+        in them."""
+        self.in_ours(kind, kind.begin, storage_options=",backup")
+        extension = self.sections()[EXTENSION]
+        self.assertIn(f"{kind.prefix}.permall.bak".encode(), extension)
+        before = len(self.sections()[PERMALL])
+        self.in_debians(kind, kind.grow)
+        self.assertGreater(len(self.sections()[PERMALL]), before + 500)
+        self.assertEqual(self.sections()[EXTENSION], extension)
+        self.in_ours(kind, kind.write, storage_options=",backup")
+        self.in_debians(kind, lambda tpm: self.assertEqual(kind.read(tpm), b"and on.."))
+
+    def test_backups_survive_what_debians_does_with_a_tpm_2(self):
+        self.backups_survive(Use2)
+
+    def test_backups_survive_what_debians_does_with_a_tpm_12(self):
+        self.backups_survive(Use12)
+
+    def test_a_file_that_is_something_else_is_refused(self):
+        with open(self.path, "wb") as file:
+            file.write(b"something else" * 100)
+        daemon = Daemon(storage_uri=self.uri)
+        self.addCleanup(daemon.discard)
+        self.assertNotEqual(daemon.expect_failure(), 0)
+        self.assertIn(self.path, daemon.stderr)
+        self.assertIn("holds no TPM state", daemon.stderr)
+        with open(self.path, "rb") as file:
+            self.assertEqual(file.read(1400), b"something else" * 100)
+
+
+class BlockDevice(SingleFile):
+    """The same on a block device, a loop device of 256 KiB."""
+
+    def setUp(self):
+        super().setUp()
+        image = os.path.join(self.directory, "image")
+        with open(image, "wb") as file:
+            file.truncate(256 * 1024)
+        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True,
+                              text=True, timeout=20, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"no loop device: {done.stderr.strip()}")
+        self.path = done.stdout.strip()
+        self.addCleanup(subprocess.run, ["losetup", "--detach", self.path], check=True)
+        self.uri = f"file://{self.path}"
+
+
+if __name__ == "__main__":
+    unittest.main()
