@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One file with a TPM's state (backend-uri=file://) goes to and fro between Debian's swtpm and ours:
-NV data, the saved state of a TPM 1.2, and the volatile state of a TPM in use."""
+"""One file with a TPM's state (backend-uri=file://) goes to and fro between Debian's swtpm and
+ours: NV data, the saved state of a TPM 1.2, and the volatile state of a TPM in use."""
 
 import os
 import shutil
@@ -258,20 +258,34 @@ class SingleFile(unittest.TestCase):
 
 
 class BlockDevice(SingleFile):
-    """The same on a block device, a loop device of 256 KiB."""
+    """The same on a block device, which is a loop device."""
 
     def setUp(self):
         super().setUp()
-        image = os.path.join(self.directory, "image")
-        with open(image, "wb") as file:
-            file.truncate(256 * 1024)
-        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True,
+        self.image = os.path.join(self.directory, "image")
+        self.attach(256 * 1024)
+
+    def attach(self, size):
+        with open(self.image, "wb") as file:
+            file.truncate(size)
+        done = subprocess.run(["losetup", "--find", "--show", self.image], capture_output=True,
                               text=True, timeout=20, check=False)
         if done.returncode != 0:
             self.skipTest(f"no loop device: {done.stderr.strip()}")
         self.path = done.stdout.strip()
         self.addCleanup(subprocess.run, ["losetup", "--detach", self.path], check=True)
         self.uri = f"file://{self.path}"
+
+    def test_a_device_that_is_too_small_keeps_what_it_has(self):
+        self.attach(8192)
+        self.in_ours(Use2, Use2.begin)
+        with Daemon(storage_uri=self.uri) as daemon, daemon.open() as file:
+            self.assertEqual(Control(file).init(), SUCCESS)
+            Use2.write(Tpm2(file))
+            self.assertNotEqual(Control(file).result("STORE_VOLATILE"), SUCCESS)
+            self.assertIn(f"'{self.path}' has no room", daemon.log)
+            daemon.crash()
+        self.in_debians(Use2, lambda tpm: self.assertEqual(Use2.read(tpm), b"and on.."))
 
 
 if __name__ == "__main__":
