@@ -2,11 +2,8 @@
 #include "daemon/confinement.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "plugin/crypto.h"
 #include "plugin/storage.h"
@@ -34,28 +31,13 @@ static unsigned features(const struct config *config)
            (moves_the_lock ? SECCOMP_LOCK_AGAIN : 0u) | (captures ? SECCOMP_CAPTURE : 0u);
 }
 
-/* A log that is a terminal or another device does not move: /dev stays out of reach. */
-static bool log_is_regular_file(void)
-{
-    struct stat status;
-
-    return fstat(log_fd(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
 /* SIGHUP makes a new log in the directory of the old. */
-static int allow_log_directory(struct sandbox *sandbox, const struct config *config,
-                               struct error *error)
+static int allow_log_directory(struct sandbox *sandbox, struct error *error)
 {
-    if (!has_log_file(config) || !log_is_regular_file())
+    if (log_directory() < 0)
         return 0;
-    char *path = strdup(config->log.path);
-    if (path == NULL) {
-        error_set(error, "option --log: no memory");
-        return -1;
-    }
-    int result = sandbox_allow_path(sandbox, dirname(path), LANDLOCK_APPEND, error);
-    free(path);
-    return result;
+    return sandbox_allow_path_fd(sandbox, log_directory(), "the directory of the log",
+                                 LANDLOCK_APPEND, error);
 }
 
 static int allow_pid_directory(struct sandbox *sandbox, const struct pid_file *pid_file,
@@ -94,7 +76,7 @@ int confinement_begin(struct sandbox *sandbox, const struct config *config,
                       struct error *error)
 {
     if (begin_with_calls(sandbox, config, plugins, error) != 0 ||
-        allow_log_directory(sandbox, config, error) != 0)
+        allow_log_directory(sandbox, error) != 0)
         return -1;
     return allow_pid_directory(sandbox, pid_file, error);
 }

@@ -38,23 +38,20 @@ static int take_descriptor(struct pid_file *file, int fd, struct error *error)
     return 0;
 }
 
-/* Splits the path and keeps hold of where the file stands. */
 static int open_directory(struct pid_file *file, const char *path, struct error *error)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    char *directory = slash != NULL ? strndup(path, (size_t)(name - path)) : strdup(".");
-    int result = -1;
+    const char *name;
 
-    file->name = strdup(name);
-    if (directory == NULL || file->name == NULL) {
-        error_set(error, "option --pid: no memory");
-    } else {
-        file->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        result = file->directory < 0 ? fail(error, "open the directory of", path) : 0;
+    file->directory = file_open_parent(path, &name, error);
+    if (file->directory < 0) {
+        error_prefix(error, "option --pid: ");
+        return -1;
     }
-    free(directory);
-    return result;
+    file->name = strdup(name);
+    if (file->name != NULL)
+        return 0;
+    error_set(error, "option --pid: no memory");
+    return -1;
 }
 
 static int refuse_running(int fd, const char *path, struct error *error)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,26 +17,27 @@ static int set_mode_if_new(int fd, const char *path, int flags, mode_t mode, str
     return -1;
 }
 
-static int open_once(const char *path, int flags, mode_t mode)
+static int open_once(int directory, const char *name, int flags, mode_t mode)
 {
-    return open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+    return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
 }
 
 /* Making and opening are two calls, so that only a file made here gets `mode`. */
-static int open_or_create(const char *path, int *flags, mode_t mode)
+static int open_or_create(int directory, const char *name, int *flags, mode_t mode)
 {
     if ((*flags & O_CREAT) == 0 || (*flags & O_EXCL) != 0)
-        return open_once(path, *flags, mode);
-    int fd = open_once(path, *flags & ~O_CREAT, 0);
+        return open_once(directory, name, *flags, mode);
+    int fd = open_once(directory, name, *flags & ~O_CREAT, 0);
     if (fd >= 0 || errno != ENOENT)
         return fd;
     *flags |= O_EXCL;
-    return open_once(path, *flags, mode);
+    return open_once(directory, name, *flags, mode);
 }
 
-int file_open(const char *path, int flags, mode_t mode, struct error *error)
+int file_open_at(int directory, const char *name, const char *path, int flags, mode_t mode,
+                 struct error *error)
 {
-    int fd = open_or_create(path, &flags, mode);
+    int fd = open_or_create(directory, name, &flags, mode);
     if (fd < 0 && errno == ELOOP) {
         error_set(error, "'%s' is a symbolic link, which is not followed here; name the file "
                          "itself", path);
@@ -49,6 +51,27 @@ int file_open(const char *path, int flags, mode_t mode, struct error *error)
         close(fd);
         return -1;
     }
+    return fd;
+}
+
+int file_open(const char *path, int flags, mode_t mode, struct error *error)
+{
+    return file_open_at(AT_FDCWD, path, path, flags, mode, error);
+}
+
+int file_open_parent(const char *path, const char **name, struct error *error)
+{
+    const char *slash = strrchr(path, '/');
+    *name = slash != NULL ? slash + 1 : path;
+    char *parent = slash != NULL ? strndup(path, (size_t)(*name - path)) : strdup(".");
+    if (parent == NULL) {
+        error_set(error, "no memory to open the directory of '%s'", path);
+        return -1;
+    }
+    int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        error_set(error, "cannot open the directory of '%s': %s", path, strerror(errno));
+    free(parent);
     return fd;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,21 +16,64 @@
 
 enum { LOG_FILE_MODE = 0640 };
 
-static struct {
-    char *path;
-    char *prefix;
+/* A descriptor alone, or a file that can be opened again. */
+struct destination {
     int fd;
+    int directory;    /* -1: cannot be opened again; owned */
+    char *path;       /* owned */
+    const char *name; /* in the directory; points into path */
+};
+
+static struct {
+    struct destination to;
+    char *prefix;
     unsigned level;
     bool timestamps;
-} the_log = {.fd = STDERR_FILENO, .level = LOG_LEVEL_ERROR};
+} the_log = {.to = {.fd = STDERR_FILENO, .directory = -1}, .level = LOG_LEVEL_ERROR};
 
-static int open_path(const char *path, bool truncate, struct error *error)
+static void forget_path(struct destination *to)
 {
-    int flags = O_WRONLY | O_APPEND | O_CREAT | (truncate ? O_TRUNC : 0);
-    int fd = file_open(path, flags, LOG_FILE_MODE, error);
+    if (to->directory >= 0)
+        close(to->directory);
+    free(to->path);
+    to->directory = -1;
+    to->path = NULL;
+}
+
+static int open_file(const struct destination *to, int more_flags, struct error *error)
+{
+    int flags = O_WRONLY | O_APPEND | O_CREAT | more_flags;
+    int fd = file_open_at(to->directory, to->name, to->path, flags, LOG_FILE_MODE, error);
     if (fd < 0)
         error_prefix(error, "option --log: ");
     return fd;
+}
+
+static bool is_regular_file(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static int open_path(struct destination *to, const struct log_parameters *parameters,
+                     struct error *error)
+{
+    to->path = strdup(parameters->path);
+    if (to->path == NULL) {
+        error_set(error, "option --log: no memory");
+        return -1;
+    }
+    to->directory = file_open_parent(to->path, &to->name, error);
+    if (to->directory < 0) {
+        error_prefix(error, "option --log: ");
+        return -1;
+    }
+    to->fd = open_file(to, parameters->truncate ? O_TRUNC : 0, error);
+    /* A terminal or another device is not rotated. */
+    if (to->fd >= 0 && !is_regular_file(to->fd))
+        forget_path(to);
+    return to->fd < 0 ? -1 : 0;
 }
 
 static int check_fd(int fd, struct error *error)
@@ -41,72 +85,72 @@ static int check_fd(int fd, struct error *error)
     return -1;
 }
 
-static int choose_fd(const struct log_parameters *parameters, int *fd, struct error *error)
+static int choose_destination(struct destination *to, const struct log_parameters *parameters,
+                              struct error *error)
 {
-    *fd = -1;
     if (parameters->path != NULL && strcmp(parameters->path, "-") == 0)
         return 0;
-    if (parameters->path != NULL) {
-        *fd = open_path(parameters->path, parameters->truncate, error);
-        return *fd < 0 ? -1 : 0;
-    }
-    *fd = parameters->fd >= 0 ? parameters->fd : STDERR_FILENO;
-    return check_fd(*fd, error);
+    if (parameters->path != NULL)
+        return open_path(to, parameters, error);
+    to->fd = parameters->fd >= 0 ? parameters->fd : STDERR_FILENO;
+    return check_fd(to->fd, error);
 }
 
 int log_open(const struct log_parameters *parameters, struct error *error)
 {
-    bool by_path = parameters->path != NULL;
-    char *path = by_path ? strdup(parameters->path) : NULL;
+    struct destination to = {.fd = -1, .directory = -1};
     char *prefix = parameters->prefix != NULL ? strdup(parameters->prefix) : NULL;
-    int fd;
 
-    if ((by_path && path == NULL) || (parameters->prefix != NULL && prefix == NULL)) {
+    if (parameters->prefix != NULL && prefix == NULL) {
         error_set(error, "option --log: no memory");
-        goto fail;
+        return -1;
     }
-    if (choose_fd(parameters, &fd, error) != 0)
-        goto fail;
+    if (choose_destination(&to, parameters, error) != 0) {
+        forget_path(&to);
+        free(prefix);
+        return -1;
+    }
     /* gmtime_r(3) reads the time zone's file the first time, which a closed sandbox forbids. */
     tzset();
-    free(the_log.path);
+    forget_path(&the_log.to);
     free(the_log.prefix);
-    the_log.path = path;
+    the_log.to = to;
     the_log.prefix = prefix;
-    the_log.fd = fd;
     the_log.level = parameters->level > 0 ? parameters->level : LOG_LEVEL_ERROR;
     the_log.timestamps = parameters->timestamps;
     return 0;
-
-fail:
-    free(path);
-    free(prefix);
-    return -1;
 }
 
 int log_reopen(struct error *error)
 {
-    if (the_log.path == NULL || the_log.fd < 0)
+    const struct destination *to = &the_log.to;
+
+    if (to->directory < 0)
         return 0;
-    int fd = open_path(the_log.path, false, error);
+    int fd = open_file(to, 0, error);
     if (fd < 0)
         return -1;
     /* The number stays the same: libtpms and the sandbox know it. */
-    int result = dup3(fd, the_log.fd, O_CLOEXEC);
+    int result = dup3(fd, to->fd, O_CLOEXEC);
     if (result < 0)
-        error_set(error, "option --log: cannot switch to '%s': %s", the_log.path, strerror(errno));
+        error_set(error, "option --log: cannot switch to '%s': %s", to->path, strerror(errno));
     close(fd);
     return result < 0 ? -1 : 0;
 }
 
+int log_directory(void)
+{
+    return the_log.to.directory;
+}
+
 unsigned log_level(void)
 {
-    return the_log.fd < 0 ? LOG_LEVEL_NONE : the_log.level;
+    return the_log.to.fd < 0 ? LOG_LEVEL_NONE : the_log.level;
 }
 
 int log_fd(void)
 {
-    return the_log.fd;
+    return the_log.to.fd;
 }
 
 static size_t format_timestamp(char *to, size_t size)
@@ -151,7 +195,7 @@ void log_write(unsigned level, const char *format, ...)
     struct iovec line[] = {text_vector(timestamp, timestamp_size),
                            text_vector(prefix, strlen(prefix)), text_vector(message, size)};
     /* A log that cannot be written has nowhere to complain. */
-    ssize_t ignored = writev(the_log.fd, line, 3);
+    ssize_t ignored = writev(the_log.to.fd, line, 3);
     (void)ignored;
     errno = saved_errno;
 }

@@ -36,8 +36,12 @@ struct log_parameters {
 /* Opens the log.  Never follows a link in the last component; makes the file with mode 0640. */
 int log_open(const struct log_parameters *parameters, struct error *error);
 
-/* Opens the path again (after rotation).  Does nothing for a log by fd. */
+/* Opens the file again (after rotation), in the directory in which it stood at first.  Does nothing
+ * for a log that is no regular file or was given by fd. */
 int log_reopen(struct error *error);
+
+/* That directory, for the sandbox; -1 if log_reopen does nothing. */
+int log_directory(void);
 
 /* The level in force. */
 unsigned log_level(void);

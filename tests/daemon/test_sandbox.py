@@ -133,6 +133,16 @@ class InForce(SandboxTest):
         self.assertEqual(daemon.terminate(), 0)
         self.assertFalse(os.path.exists(daemon.pid_path))
 
+    def test_the_log_is_opened_again_from_within_a_changed_root(self):
+        root = self.scratch()
+        os.mkdir(os.path.join(root, "state"))
+        daemon, _, _ = self.start_running(storage_uri="dir:///state", options=["--chroot", root])
+        os.rename(daemon.log_path, daemon.log_path + ".1")
+        daemon.signal(signal.SIGHUP)
+        self.wait_until(lambda: os.path.exists(daemon.log_path))
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertEqual(daemon.log, "")
+
     def test_root_has_no_power_over_the_state_of_others(self):
         for mode in (0o755, 0o700):
             with self.subTest(mode=oct(mode)):
