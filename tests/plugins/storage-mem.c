@@ -67,6 +67,10 @@ static int mem_open(struct swtpm_storage **storage,
                     const struct swtpm_storage_parameters *parameters,
                     struct swtpm_plugin_error *error)
 {
+    /* There never is a store already, so it can only be made. */
+    if ((parameters->flags & SWTPM_STORAGE_CREATE) == 0 ||
+        (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0)
+        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no store", parameters->location);
     struct swtpm_storage *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open", parameters->location);

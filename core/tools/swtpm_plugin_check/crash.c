@@ -83,6 +83,7 @@ static bool crash_once(struct crash *crash)
 static void crash_everywhere(struct crash *crash)
 {
     trace_needed();
+    store_needs_lasting_values(crash->subject);
     if (crash->new_store && !store_is_numbered(crash->subject))
         check_skip("it takes new stores; write {} into LOCATION where a number makes it another");
     for (crash->crash_at = 1; crash->crash_at < CRASHES_MAX; crash->crash_at++) {

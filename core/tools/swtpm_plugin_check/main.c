@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <libgen.h>
@@ -108,14 +109,15 @@ static bool is_wanted(const struct check *check, const struct subject *subject,
     return options->only == NULL || fnmatch(options->only, check->sentence, 0) == 0;
 }
 
-/* A reason may have several lines, and what a plugin printed in it. */
+/* A reason may have several lines, and in it what a plugin printed. */
 static void print_reason(const char *reason)
 {
     fputs("# ", stdout);
-    for (; *reason != '\0'; reason++) {
-        putchar(*reason);
-        if (*reason == '\n' && reason[1] != '\0')
-            fputs("# ", stdout);
+    for (const char *c = reason; *c != '\0'; c++) {
+        if (*c == '\n' && c[1] != '\0')
+            fputs("\n# ", stdout);
+        else if (*c != '\n')
+            putchar(isprint((unsigned char)*c) ? *c : '?');
     }
     putchar('\n');
 }

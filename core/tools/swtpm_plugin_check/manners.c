@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/close_range.h>
@@ -14,26 +15,11 @@
 #include "tools/swtpm_plugin_check/checks.h"
 #include "tools/swtpm_plugin_check/process_state.h"
 #include "tools/swtpm_plugin_check/store.h"
+#include "tools/swtpm_plugin_check/trace.h"
 #include "tools/swtpm_plugin_check/tree.h"
+#include "tools/swtpm_plugin_check/use.h"
 
 /* What a plugin leaves of its process, and what it leaves behind. */
-
-/* Every op once, failures included. */
-static void use(struct store *store)
-{
-    size_t found;
-
-    check_that(store_lock(store) == 0, "lock failed: %s", store->message);
-    store_must_put(store, "permall", 1, 5000);
-    store_must_have(store, "permall", 1, 5000);
-    store_count(store, NULL, NULL);
-    store_size(store, "savestate", &found);
-    store_put(store, "../x", 1, 1, 0);
-    store_delete(store, "savestate", 0);
-    check_that(store_delete(store, "permall", SWTPM_STORAGE_DURABLE) == 0, "del failed: %s",
-               store->message);
-    check_that(store_unlock(store) == 0, "unlock failed: %s", store->message);
-}
 
 void check_process_state(const struct subject *subject)
 {
@@ -43,7 +29,7 @@ void check_process_state(const struct subject *subject)
 
     process_state_take(&before);
     store_open_empty(&store, subject, 0);
-    use(&store);
+    use_store(&store);
     process_state_take(&after);
     /* Threads and files it may have until close. */
     unsigned threads = after.threads;
@@ -79,18 +65,43 @@ static void check_close_on_exec(void)
     closedir(entries);
 }
 
-void check_descriptors_close_on_exec(const struct subject *subject)
+static enum trace_verdict judge_open_flags(void *context, const struct system_call *call,
+                                           int *error_number)
+{
+    char path[STORE_PATH_SIZE];
+
+    (void)context;
+    (void)error_number;
+    if (call->number != SYS_openat || (call->arguments[2] & O_CLOEXEC) != 0)
+        return TRACE_CONTINUE;
+    trace_read_string(call->thread, call->arguments[1], path, sizeof path);
+    check_fail("an op opens '%s' without O_CLOEXEC", path);
+}
+
+static void open_and_use(void *context)
 {
     struct store store = {0};
+
+    store_open_empty(&store, context, 0);
+    store.traced = true;
+    use_store(&store);
+}
+
+/* What open leaves open, and what the other ops open for a moment. */
+void check_descriptors_close_on_exec(const struct subject *subject)
+{
+    struct subject copy = *subject;
+    struct store store = {0};
+    const struct trace trace = {.on_entry = judge_open_flags};
 
     /* What this program inherited is not the plugin's. */
     check_that(close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close_range: %s",
                strerror(errno));
     store_open_empty(&store, subject, 0);
     check_close_on_exec();
-    use(&store);
-    check_close_on_exec();
     store_close(&store);
+    trace_needed();
+    check_child_status(trace_run(open_and_use, &copy, &trace));
 }
 
 enum { LINKS_MAX = 64 };
@@ -131,7 +142,8 @@ static void put_files_back(const struct planting *planting)
     }
 }
 
-static struct planting *plant_links(const struct store *store)
+/* A directory for what the links lead to. */
+static struct planting *plant_directory(const struct store *store)
 {
     struct planting *planting = calloc(1, sizeof *planting);
     static const char place[] = ".links.XXXXXX";
@@ -143,22 +155,72 @@ static struct planting *plant_links(const struct store *store)
     sprintf(planting->target, "%s%s", store->paths[0].path, place);
     check_that(mkdtemp(planting->target) != NULL, "cannot make '%s': %s", planting->target,
                strerror(errno));
-    tree_walk(store, plant_link, planting);
     return planting;
 }
 
-/* The files that the links lead to must not be written to: they could be anybody's. */
-void check_links_not_followed(const struct subject *subject)
+/* Notes where a put makes files that are gone when it has returned. */
+static enum trace_verdict note_made_file(void *context, const struct system_call *call)
+{
+    struct planting *planting = context;
+    char link[64];
+
+    if (call->number != SYS_openat || call->result < 0 || (call->arguments[2] & O_CREAT) == 0 ||
+        planting->count == LINKS_MAX)
+        return TRACE_CONTINUE;
+    char *path = planting->paths[planting->count];
+    snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)call->thread, (int)call->result);
+    ssize_t length = readlink(link, path, STORE_PATH_SIZE - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        planting->count++;
+    }
+    return TRACE_CONTINUE;
+}
+
+static enum trace_verdict let_pass(void *context, const struct system_call *call, int *error_number)
+{
+    (void)context;
+    (void)call;
+    (void)error_number;
+    return TRACE_CONTINUE;
+}
+
+static void put_traced(void *context)
 {
     struct store store = {0};
-    struct store targets = {.path_count = 1};
 
-    store_open_empty(&store, subject, 0);
-    if (store.path_count == 0)
-        check_skip("open announced no path where links could be put");
+    store_open(&store, context, 0);
+    store.traced = true;
     store_must_put(&store, "permall", 1, 1000);
-    store_close(&store);
-    struct planting *planting = plant_links(&store);
+}
+
+/* Links to a file elsewhere, where files were made and are no more. */
+static void plant_links_for_new_files(const struct subject *subject, struct planting *planting)
+{
+    struct subject copy = *subject;
+    struct planting made = {0};
+    const struct trace trace = {
+        .on_entry = let_pass, .on_return = note_made_file, .context = &made};
+
+    check_child_status(trace_run(put_traced, &copy, &trace));
+    for (unsigned i = 0; i < made.count && planting->count < LINKS_MAX; i++) {
+        char elsewhere[STORE_PATH_SIZE + 16];
+        target_of(planting, planting->count, elsewhere);
+        if (access(made.paths[i], F_OK) == 0 || symlink(elsewhere, made.paths[i]) != 0)
+            continue;
+        int fd = open(elsewhere, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        check_that(fd >= 0, "cannot make '%s': %s", elsewhere, strerror(errno));
+        close(fd);
+        strcpy(planting->paths[planting->count++], made.paths[i]);
+    }
+}
+
+/* Whether putting a value changed what the links lead to. */
+static bool writes_through_links(const struct subject *subject, const struct planting *planting)
+{
+    struct store targets = {.path_count = 1};
+    struct store store = {0};
+
     strcpy(targets.paths[0].path, planting->target);
     uint64_t before = tree_fingerprint(&targets);
     if (store_try_open(&store, subject, 0, SWTPM_STORAGE_CREATE, STORE_MODE) == 0) {
@@ -166,11 +228,30 @@ void check_links_not_followed(const struct subject *subject)
         store_put(&store, "permall", 2, 1000, 0);
         store_close(&store);
     }
-    uint64_t after = tree_fingerprint(&targets);
+    return tree_fingerprint(&targets) != before;
+}
+
+/* The files that the links lead to must not be written to: they could be anybody's. */
+void check_links_not_followed(const struct subject *subject)
+{
+    struct store store = {0};
+
+    trace_needed();
+    store_needs_lasting_values(subject);
+    store_open_empty(&store, subject, 0);
+    if (store.path_count == 0)
+        check_skip("open announced no path where links could be put");
+    store_close(&store);
+    struct planting *planting = plant_directory(&store);
+    plant_links_for_new_files(subject, planting);
+    bool new_followed = writes_through_links(subject, planting);
+    tree_walk(&store, plant_link, planting);
+    bool old_followed = writes_through_links(subject, planting);
     put_files_back(planting);
     tree_remove(planting->target);
     free(planting);
-    check_that(before == after, "it wrote through a link that stands where a file of it was");
+    check_that(!new_followed, "it wrote through a link that stands where put makes a file");
+    check_that(!old_followed, "it wrote through a link that stands where a file of it was");
 }
 
 void check_descriptors_closed(const struct subject *subject)
@@ -183,7 +264,7 @@ void check_descriptors_closed(const struct subject *subject)
     unsigned before = process_state_count("fd");
     for (int i = 0; i < ROUNDS; i++) {
         store_open(&store, subject, 0);
-        use(&store);
+        use_store(&store);
         store_close(&store);
         unsigned after = process_state_count("fd");
         check_that(after <= before, "close leaves %u descriptors open", after - before);
@@ -197,12 +278,12 @@ void check_memory_given_back(const struct subject *subject)
 
     /* The first time, libraries make what they keep. */
     store_open_empty(&store, subject, 0);
-    use(&store);
+    use_store(&store);
     store_close(&store);
     for (int i = 0; i < ROUNDS; i++) {
         long before = allocation_balance();
         store_open(&store, subject, 0);
-        use(&store);
+        use_store(&store);
         store_close(&store);
         long after = allocation_balance();
         check_that(after <= before, "open, use and close leave %ld allocations behind",

@@ -162,10 +162,30 @@ void store_close(struct store *store)
 
 /* ------------------------------------------------------------------------------------- the ops */
 
+static bool can(const struct swtpm_storage_ops *ops, enum swtpm_storage_capability capability)
+{
+    return (ops->capabilities & capability) != 0;
+}
+
+void store_needs_lasting_values(const struct subject *subject)
+{
+    if (!can(subject->plugin->ops.storage, SWTPM_STORAGE_CAN_BE_DURABLE))
+        check_skip("it does not claim SWTPM_STORAGE_CAN_BE_DURABLE, so its values may go with "
+                   "their handle");
+}
+
+static uint32_t possible_flags(const struct store *store, uint32_t flags)
+{
+    bool durable = can(store->ops, SWTPM_STORAGE_CAN_BE_DURABLE);
+    return durable ? flags : flags & ~(uint32_t)SWTPM_STORAGE_DURABLE;
+}
+
 int store_lock(struct store *store)
 {
     struct swtpm_plugin_error error;
 
+    if (!can(store->ops, SWTPM_STORAGE_CAN_LOCK))
+        return 0;
     prepare(&error);
     begin_op(store);
     int result = store->ops->lock(store->handle, &error);
@@ -217,9 +237,9 @@ int store_put(struct store *store, const char *name, unsigned seed, size_t size,
 
     prepare(&error);
     begin_op(store);
-    int result =
-        store->ops->put(store->handle, lent_name,
-                        (struct swtpm_bytes){size > 0 ? value : NULL, size}, flags, &error);
+    int result = store->ops->put(store->handle, lent_name,
+                                 (struct swtpm_bytes){size > 0 ? value : NULL, size},
+                                 possible_flags(store, flags), &error);
     end_op(store);
     take_back(lent_name);
     check_that(is_value(value, seed, size), "put changed the value that it was given");
@@ -243,7 +263,7 @@ int store_delete(struct store *store, const char *name, uint32_t flags)
 
     prepare(&error);
     begin_op(store);
-    int result = store->ops->del(store->handle, lent_name, flags, &error);
+    int result = store->ops->del(store->handle, lent_name, possible_flags(store, flags), &error);
     end_op(store);
     take_back(lent_name);
     judge(store, "del", result, &error);

@@ -39,6 +39,10 @@ enum { STORE_MODE = 0640 };
 /* The text of the subject's location with the number of the check's store `index` in it. */
 void store_location(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE]);
 
+/* Skips the check if values may go with their handle, since the plugin does not claim
+ * SWTPM_STORAGE_CAN_BE_DURABLE. */
+void store_needs_lasting_values(const struct subject *subject);
+
 /* Whether each index is a store of its own. */
 bool store_is_numbered(const struct subject *subject);
 
@@ -54,6 +58,9 @@ void store_open_empty(struct store *store, const struct subject *subject, unsign
 
 void store_close(struct store *store);
 
+/* Without SWTPM_STORAGE_CAN_LOCK among the plugin's capabilities this succeeds and does nothing, as
+ * a host calls no lock then; and without SWTPM_STORAGE_CAN_BE_DURABLE no durability is asked for.
+ */
 int store_lock(struct store *store);
 int store_unlock(struct store *store);
 int store_put(struct store *store, const char *name, unsigned seed, size_t size, uint32_t flags);

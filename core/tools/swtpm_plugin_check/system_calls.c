@@ -10,29 +10,17 @@
 #include "tools/swtpm_plugin_check/checks.h"
 #include "tools/swtpm_plugin_check/store.h"
 #include "tools/swtpm_plugin_check/trace.h"
+#include "tools/swtpm_plugin_check/use.h"
 
 /* Which system calls the ops make, and on which paths. */
 
 static const char *const host_calls[] = {SWTPM_HOST_SYSTEM_CALLS, NULL};
 
-/* The store's ops, one after the other, as the host calls them when the sandbox is closed. */
 static void run_ops(struct store *store)
 {
-    size_t found;
-
     store->traced = true;
-    store_lock(store);
-    store_put(store, "permall", 1, 6000, SWTPM_STORAGE_DURABLE);
-    store_put(store, "permall", 2, 100000, SWTPM_STORAGE_DURABLE);
-    store_put(store, "volatilestate", 3, 10, 0);
-    store_has(store, "permall", 2, 100000);
-    store_size(store, "missing", &found);
-    store_count(store, NULL, NULL);
-    store_delete(store, "volatilestate", SWTPM_STORAGE_DURABLE);
-    store_delete(store, "missing", 0);
-    store_unlock(store);
+    use_store(store);
     store_close(store);
-    store->traced = false;
 }
 
 static void open_and_run_ops(void *context)

@@ -154,6 +154,7 @@ void check_nothing_outlives_a_call(const struct subject *subject)
     int from_other[2];
     char byte = 0;
 
+    store_needs_lasting_values(subject);
     /* A host forks before it opens, never after. */
     check_that(pipe(to_other) == 0 && pipe(from_other) == 0, "no pipe can be made");
     if (fork() == 0) {

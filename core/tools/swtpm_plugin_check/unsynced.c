@@ -179,6 +179,7 @@ static bool writes_through(pid_t thread, uint64_t fd)
 static void mark_parent(struct unsynced *unsynced, const char *path)
 {
     char parent[PATH_MAX];
+    char real[PATH_MAX];
     struct stat status;
 
     snprintf(parent, sizeof parent, "%s", path);
@@ -186,8 +187,8 @@ static void mark_parent(struct unsynced *unsynced, const char *path)
     if (slash == NULL)
         return;
     slash[slash == parent] = '\0';
-    if (stat(parent, &status) == 0)
-        mark(unsynced, &status, parent);
+    if (realpath(parent, real) != NULL && stat(real, &status) == 0)
+        mark(unsynced, &status, real);
 }
 
 static void after_open(struct unsynced *unsynced, const struct system_call *call)

@@ -63,6 +63,7 @@ void check_values_persist(const struct subject *subject)
 {
     struct store store = {0};
 
+    store_needs_lasting_values(subject);
     store_open_empty(&store, subject, 0);
     store_must_put(&store, "permall", 1, 6000);
     check_that(store_put(&store, "volatilestate", 2, 60, 0) == 0, "put failed: %s", store.message);
