@@ -47,7 +47,8 @@ static int remove_directory(void **state)
 
 static struct storage *open_store(const struct storage_plugin *plugin, const char *location)
 {
-    const struct storage_parameters parameters = {.location = location, .mode = 0640};
+    const struct storage_parameters parameters = {
+        .location = location, .mode = 0640, .create = true};
     struct storage *storage = NULL;
     struct error error;
 
