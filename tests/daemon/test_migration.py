@@ -7,67 +7,13 @@ import shutil
 import tempfile
 import unittest
 
-import tpm12
-import tpm2
 from daemon import Daemon
 from fake_kernel import error_of
+from guest import guest_for
 from ptm import Control, ControlError
-from tpm12 import Tpm12
-from tpm2 import Tpm2
 
 PERMANENT, VOLATILE, SAVESTATE = 1, 2, 3
 RETRY = 0x800
-INDEX = 0x01500001
-INDEX_12 = 0x00011101
-PCR = 16
-PCR_12 = 10
-
-
-class Guest2:
-    """Work on a TPM 2 that leaves traces in its permanent and in its volatile state."""
-
-    def __init__(self, file):
-        self.tpm = Tpm2(file)
-        self.file = file
-
-    def start(self):
-        self.tpm.startup()
-        self.tpm.run(tpm2.nv_define(INDEX, 8))
-
-    def work(self, value):
-        self.tpm.run(tpm2.nv_write(INDEX, value))
-        self.tpm.run(tpm2.pcr_extend(PCR, value.ljust(32, b"\0")))
-
-    def traces(self):
-        return self.tpm.nv_read(INDEX, 8), self.tpm.pcr_read(PCR)
-
-    def a_write(self):
-        return tpm2.nv_write(INDEX, b"too late")
-
-
-class Guest12:
-    """The same on a TPM 1.2."""
-
-    def __init__(self, file):
-        self.tpm = Tpm12(file)
-        self.file = file
-
-    def start(self):
-        self.tpm.startup()
-        self.tpm.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
-        self.tpm.run(tpm12.physical_presence(tpm12.PP_PRESENT))
-        self.tpm.run(tpm12.nv_define(INDEX_12, 8))
-
-    def work(self, value):
-        self.tpm.run(tpm12.nv_write(INDEX_12, value))
-        self.tpm.run(tpm12.extend(PCR_12, value.ljust(20, b"\0")))
-
-    def traces(self):
-        return self.tpm.nv_read(INDEX_12, 8), self.tpm.pcr_read(PCR_12)
-
-    def a_write(self):
-        return tpm12.nv_write(INDEX_12, b"too late")
-
 
 def fetch(control):
     """All blobs in the order of COMPAT §5: {type: (flags, blob)}."""
@@ -103,7 +49,7 @@ class Migration:
                       options=["--migration", migration] + self.key_options)
 
     def guest(self, file):
-        return Guest2(file) if self.tpm2 else Guest12(file)
+        return guest_for(self.tpm2, file)
 
     def receive(self, control, blobs):
         """What a hypervisor does at the destination."""

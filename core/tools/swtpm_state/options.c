@@ -61,8 +61,8 @@ static const struct command_line_option option_table[] = {
      .values = "USER",
      .summary = "become this user once the keys are read",
      STRING(run_as)},
-    {.name = "--help", .summary = "print this and exit", FLAG(help)},
     {.name = "--version", .summary = "print the version and exit", FLAG(version)},
+    {.name = "--help", .summary = "print this and exit", FLAG(help)},
 };
 
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };

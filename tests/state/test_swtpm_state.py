@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""swtpm-state on the command line: what it prints, what it refuses, and what it leaves as it was."""
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+import unittest
+
+from debian_swtpm import DebianSwtpm
+from programs import ours, run
+from state_keys import StateKeys
+from swtpm_state import PLUGINS, make_state, plain_value, stored, swtpm_state
+
+PERMANENT, VOLATILE = "tpm2-00.permall", "tpm2-00.volatilestate"
+VALUES = {PERMANENT: plain_value(b"permanent" * 100), VOLATILE: plain_value(b"volatile" * 100)}
+
+
+def is_for(variant):
+    return None if variant in ("release", "asan") else f"nothing here has threads ({variant})"
+
+
+class StateTool(unittest.TestCase):
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="swtpm-state-test.")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.keys = StateKeys(self.directory)
+        self.state = make_state(self.path("state"), VALUES)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def refuse(self, status, text, command, *options, state=None, **keywords):
+        """The command fails with that status and text, and the state stays as it is."""
+        before = stored(self.state)
+        done = swtpm_state(command, state or self.state, *options, check=False, **keywords)
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, status, message)
+        self.assertIn(text, message)
+        self.assertRegex(message, r"(?m)\Aswtpm-state: [^\n]+\n\Z|\A(swtpm-state: [^\n]+\n)+\Z")
+        self.assertEqual(stored(self.state), before)
+        return done
+
+    # ---------------------------------------------------------------- the command line
+
+    def test_help_and_version(self):
+        for option, text in (("--help", "usage: swtpm-state COMMAND"), ("--version", "version ")):
+            done = run(ours("swtpm-state"), option)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertIn(text, done.stdout.decode())
+
+    def test_wrong_uses(self):
+        key = self.keys.argument("raw128")
+        for text, command, *options in (
+                ("no command 'lst'", "lst"),
+                ("surplus argument 'now'", "list", "now"),
+                ("no option '--kex'; did you mean --key?", "list", "--kex"),
+                ("'list' knows no option --key", "list", "--key", key),
+                ("'verify' knows no option --new-key", "verify", "--new-key", "none"),
+                ("'verify' knows no option --replace", "verify", "--replace"),
+                ("'rekey' needs --new-key", "rekey"),
+                ("'rekey' knows no option --migration-key", "rekey", "--migration-key", key,
+                 "--new-key", "none"),
+                ("'export' needs --permanent", "export"),
+                ("'import' needs --permanent", "import"),
+                ("'import' knows no option --decrypted", "import", "--decrypted"),
+                ("'copy' needs --to", "copy"),
+                ("only one blob", "export", "--permanent", "-", "--volatile", "-"),
+                ("it was given before", "list", "--plugin-dir", "/")):
+            with self.subTest(options=[command, *options]):
+                self.refuse(2, text, command, *options)
+
+    def test_a_command_must_be_named(self):
+        done = run(ours("swtpm-state"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"say what to do: list, verify", done.stderr)
+
+    def test_a_place_must_be_named_by_option_or_environment(self):
+        command = [ours("swtpm-state"), "list", "--tpm2", "--plugin-dir", PLUGINS]
+        environment = {"TPM_PATH": ""}
+        done = run(*command, environment=environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"say where the state is", done.stderr)
+        done = run(*command, environment={"TPM_PATH": self.state})
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(PERMANENT, done.stdout.decode())
+
+    def test_bad_arguments_name_their_option(self):
+        for text, *options in (
+                ("option --key: unknown sub-option 'fiel'", "--key", "fiel=x"),
+                ("option --key: cannot open '/nonexistent'", "--key", "file=/nonexistent"),
+                ("option --key: ", "--key", "none,"),
+                ("crypto-rot13.so", "--key", self.keys.argument("raw128"), "--crypto", "rot13")):
+            with self.subTest(options=options):
+                self.refuse(1, text, "verify", *options)
+
+    # ---------------------------------------------------------------- list and verify
+
+    def test_list_prints_name_size_and_encryption(self):
+        done = swtpm_state("list", self.state)
+        self.assertEqual(done.stdout.decode().splitlines(),
+                         [f"{PERMANENT:<24} {916:8} bytes  plain",
+                          f"{VOLATILE:<24} {816:8} bytes  plain"])
+
+    def test_list_tells_what_is_damaged(self):
+        with open(os.path.join(self.state, VOLATILE), "wb"):
+            pass
+        done = swtpm_state("list", self.state)
+        self.assertRegex(done.stdout.decode(), rf"{VOLATILE} +0 bytes  damaged: it has 0 bytes")
+
+    def test_an_empty_store_is_an_error(self):
+        empty = make_state(self.path("empty"), {})
+        for command, *options in (["list"], ["verify"], ["rekey", "--new-key", "none"]):
+            self.refuse(1, "there is no state of a TPM 2", command, *options, state=empty)
+        self.refuse(1, "there is no state of a TPM 1.2", "list", tpm2=False)
+        self.assertEqual(stored(empty), {})
+
+    def test_a_store_that_does_not_exist_is_not_made(self):
+        for command, *options in (["list"], ["verify"], ["rekey", "--new-key", "none"]):
+            self.refuse(1, "No such file", command, *options, state=self.path("nowhere"))
+        self.assertFalse(os.path.exists(self.path("nowhere")))
+
+    def test_verify_counts_what_is_bad(self):
+        with open(os.path.join(self.state, VOLATILE), "ab") as file:
+            file.write(b"!")
+        done = self.refuse(1, "1 of 2 values are bad", "verify")
+        self.assertIn(f"{PERMANENT}: good, 900 bytes of state", done.stdout.decode())
+        self.assertIn(f"state '{VOLATILE}' in {self.state}: damaged", done.stderr.decode())
+
+    def test_verify_misses_a_lost_permanent_state(self):
+        os.unlink(os.path.join(self.state, PERMANENT))
+        self.refuse(1, "so it was lost", "verify")
+
+    def test_a_running_tpm_keeps_everybody_out_but_list(self):
+        key = self.keys.argument("raw128")
+        with DebianSwtpm(tpm2=True, state_directory=self.path("running")) as swtpm:
+            self.assertEqual(run("swtpm_ioctl", *swtpm.control_options, "-i").returncode, 0)
+            state = self.path("running")
+            before = stored(state)
+            for command, *options in (["verify"], ["rekey", "--new-key", key],
+                                      ["export", "--permanent", self.path("blob")],
+                                      ["import", "--permanent", self.path("blob"), "--replace"],
+                                      ["copy", "--to", f"dir={self.path('copy')}"]):
+                self.refuse(1, "is locked by", command, *options, state=state)
+            self.assertIn(PERMANENT, swtpm_state("list", state).stdout.decode())
+            self.assertEqual(stored(state), before)
+        self.assertFalse(os.path.exists(self.path("blob")))
+        self.assertFalse(os.path.exists(self.path("copy")))
+
+    # ---------------------------------------------------------------- rekey
+
+    def test_rekey_with_keys_from_descriptors(self):
+        with open(self.path("128.hex"), "rb") as key, open(self.path("passphrase"), "rb") as phrase:
+            for first, second in ((None, f"fd={key.fileno()}"),
+                                  (f"fd={key.fileno()}", f"pwdfd={phrase.fileno()}")):
+                key.seek(0)
+                phrase.seek(0)
+                old = ["--key", first] if first else []
+                swtpm_state("rekey", self.state, *old, "--new-key", second,
+                            pass_fds=(key.fileno(), phrase.fileno()))
+        swtpm_state("verify", self.state, *self.keys.options("pbkdf2"))
+
+    def test_rekey_stops_at_a_value_that_does_not_open(self):
+        with open(os.path.join(self.state, VOLATILE), "ab") as file:
+            file.write(b"!")
+        self.refuse(1, f"nothing was changed: state '{VOLATILE}': damaged", "rekey", "--new-key",
+                    self.keys.argument("gcm"))
+
+    def test_a_public_key_file_gets_a_warning_without_its_content(self):
+        os.chmod(self.path("128.hex"), 0o644)
+        done = swtpm_state("rekey", self.state, "--new-key", self.keys.argument("raw128"))
+        self.assertIn("warning: option --new-key: everybody on this machine can read",
+                      done.stderr.decode())
+        self.assertNotIn("00112233", done.stderr.decode())
+
+    def test_an_interrupted_change_is_told_by_list_and_finished_by_verify(self):
+        new = plain_value(b"the new one")
+        values = {**VALUES, f"{PERMANENT}.new": new,
+                  "tpm2-00.change": f"swtpm-state change 1\nput {PERMANENT}\n"
+                                    f"remove {VOLATILE}\nend\n".encode()}
+        state = make_state(self.path("half"), values)
+        done = swtpm_state("list", state)
+        self.assertIn("was interrupted", done.stderr.decode())
+        self.assertEqual(stored(state), values)
+        self.refuse(1, "is not finished", "verify", state=f"{state},lock=false")
+        done = swtpm_state("verify", state)
+        self.assertIn("finished the change", done.stderr.decode())
+        self.assertEqual(stored(state), {PERMANENT: new})
+
+    def test_a_damaged_journal_stops_everything(self):
+        values = {**VALUES, "tpm2-00.change": b"swtpm-state change 1\nput /etc/passwd\nend\n"}
+        state = make_state(self.path("half"), values)
+        self.refuse(1, "the journal 'tpm2-00.change' of an unfinished change is damaged: line 2",
+                    "verify", state=state)
+        self.assertEqual(stored(state), values)
+
+    # ---------------------------------------------------------------- export and import
+
+    def test_an_exported_blob_is_private_and_never_overwrites(self):
+        blob = self.path("blob")
+        swtpm_state("export", self.state, "--permanent", blob)
+        self.assertEqual(stat.S_IMODE(os.stat(blob).st_mode), 0o600)
+        self.refuse(1, "File exists", "export", "--permanent", blob)
+        os.symlink(self.path("elsewhere"), self.path("link"))
+        self.refuse(1, "'" + self.path("link") + "'", "export", "--volatile", self.path("link"))
+        self.assertFalse(os.path.exists(self.path("elsewhere")))
+
+    def test_a_state_that_is_not_there_cannot_be_exported(self):
+        self.refuse(1, "there is no state 'tpm2-00.savestate'", "export", "--permanent",
+                    self.path("blob"), "--savestate", self.path("other"))
+        self.assertFalse(os.path.exists(self.path("blob")))
+
+    def test_blobs_through_standard_streams(self):
+        target = make_state(self.path("target"), {})
+        options = self.keys.options("gcm", "--migration-key")
+        blob = swtpm_state("export", self.state, *options, "--permanent", "-").stdout
+        self.assertEqual(blob[:2], b"\x80\x80")
+        swtpm_state("import", target, *options, "--permanent", "-", input=blob)
+        self.assertEqual(stored(target), {PERMANENT: VALUES[PERMANENT]})
+
+    def test_import_never_replaces_a_tpm_by_mistake(self):
+        blob = self.path("blob")
+        swtpm_state("export", self.state, "--permanent", blob)
+        self.refuse(1, "there is a TPM in", "import", "--permanent", blob)
+        swtpm_state("import", self.state, "--permanent", blob, "--replace")
+        self.assertEqual(stored(self.state), {PERMANENT: VALUES[PERMANENT]})
+
+    def test_other_states_go_with_a_permanent_one_only(self):
+        blob = self.path("blob")
+        swtpm_state("export", self.state, "--volatile", blob)
+        empty = make_state(self.path("empty"), {})
+        self.refuse(1, f"there is no '{PERMANENT}'", "import", "--volatile", blob, state=empty)
+        os.unlink(os.path.join(self.state, VOLATILE))
+        swtpm_state("import", self.state, "--volatile", blob)
+        self.assertEqual(stored(self.state), VALUES)
+
+    def test_what_is_no_blob_is_refused(self):
+        for content in (b"", b"x" * 9, VALUES[PERMANENT], bytes(600 * 1024)):
+            with open(self.path("blob"), "wb") as file:
+                file.write(content)
+            self.refuse(1, self.path("blob"), "import", "--replace", "--permanent",
+                        self.path("blob"))
+
+    def test_one_bad_blob_keeps_all_out(self):
+        good, bad = self.path("good"), self.path("bad")
+        swtpm_state("export", self.state, "--permanent", good, "--volatile", bad)
+        with open(bad, "ab") as file:
+            file.write(b"!")
+        self.refuse(1, bad, "import", "--replace", "--permanent", good, "--volatile", bad)
+
+    def test_required_encryption(self):
+        blob = self.path("blob")
+        swtpm_state("export", self.state, "--permanent", blob)
+        self.refuse(1, "requires", "import", "--replace", "--permanent", blob, "--migration-key",
+                    self.keys.argument("raw128") + ",require")
+
+    # ---------------------------------------------------------------- copy
+
+    def test_copy_to_a_database_and_back(self):
+        uri = f"backend-uri=lmdb://{self.path('many.lmdb')}?tpm=first"
+        swtpm_state("copy", self.state, "--to", uri)
+        back = self.path("back")
+        command = [ours("swtpm-state"), "copy", "--plugin-dir", PLUGINS, "--tpm2", "--tpmstate", uri,
+                   "--to", f"dir={back}"]
+        self.assertEqual(run(*command).returncode, 0)
+        self.assertEqual(stored(back), VALUES)
+        done = run(*command)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"there is a TPM in", done.stderr)
+
+    def test_copy_checks_with_a_key_and_onto_itself(self):
+        self.refuse(1, f"state '{PERMANENT}': not encrypted", "copy", *self.keys.options("raw128"),
+                    "--to", f"dir={self.path('copy')}")
+        self.refuse(1, "is locked", "copy", "--replace", "--to", f"dir={self.state}")
+
+    # ---------------------------------------------------------------- another user
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_runas_makes_files_that_belong_to_that_user(self):
+        nobody = pwd.getpwnam("nobody")
+        os.chmod(self.directory, 0o755)
+        for path in [self.state, *(os.path.join(self.state, name) for name in VALUES)]:
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        # The key is root's: it is read before root goes.
+        swtpm_state("rekey", self.state, "--new-key", self.keys.argument("gcm"), "--runas", "nobody")
+        for name in VALUES:
+            self.assertEqual(os.stat(os.path.join(self.state, name)).st_uid, nobody.pw_uid)
+        swtpm_state("verify", self.state, *self.keys.options("gcm"), "--runas", "nobody")
+
+
