@@ -16,8 +16,8 @@
  */
 const char *device_name_check(const char *argument, struct error *error);
 
-/* Refuses a name whose /dev/NAME exists, whatever it is, and does not go within half a second; for a
- * device that is made by opening /dev/cuse.  0, or -1 with a message. */
+/* Refuses a name whose /dev/NAME exists, whatever it is, and does not go within half a second; for
+ * a device that is made by opening /dev/cuse.  0, or -1 with a message. */
 int device_name_check_free(const char *name, struct error *error);
 
 #endif

@@ -30,9 +30,8 @@ static int print_list(struct state_store *store, FILE *to, struct error *error)
 static int print_states_of(struct storage *storage, const struct config *config, FILE *to,
                            struct error *error)
 {
-    const struct state_store_parameters parameters = {.version = config->version,
-                                                      .storage = storage,
-                                                      .location = config->storage_location};
+    const struct state_store_parameters parameters = {
+        .version = config->version, .storage = storage, .location = config->storage_location};
     struct state_store *store;
 
     if (state_store_new(&parameters, &store, error) != 0)

@@ -36,8 +36,10 @@ int tpm_profile_set(const char *json, struct error *error)
     TPM_RESULT result = TPMLIB_SetProfile(json);
     if (result == TPM_SUCCESS)
         return 0;
-    error_set(error, "libtpms refuses the profile '%s' (result %#x); --print-profiles lists those "
-                     "it knows", json, result);
+    error_set(error,
+              "libtpms refuses the profile '%s' (result %#x); --print-profiles lists those "
+              "it knows",
+              json, result);
     return -1;
 }
 

@@ -173,7 +173,10 @@ GOOD = {
                                             r'"tpm-2.0", ("[\w.-]+", )*"[\w.-]+" \], '
                                             r'"version": "[\d.]+" }\n$'),
                              Prints("--tpm2", "--print-capabilities", "--plugin-dir", PLUGINS,
-                                    pattern='"rsa-keysize-2048"')],
+                                    pattern='"rsa-keysize-2048"'),
+                             Prints("--print-capabilities", needs="profiles",
+                                    pattern='"cmdarg-profile", "cmdarg-print-profiles".* "profiles"'
+                                            r': { "names": \[ "default-v1", "null" \] }, ')],
     "--print-states": [Prints("--print-states", "--tpmstate", "dir=DIR/state", "--plugin-dir",
                               PLUGINS, pattern=r'^{ "type": "swtpm", "states": \[\] }\n$'),
                        Prints("--tpm2", "--print-states", "--plugin-dir", PLUGINS, before=STARTED,

@@ -13,7 +13,7 @@ import time
 from daemon import IS_SANITIZED, PLUGINS, PROGRAM
 from fake_kernel import FakeKernel
 
-PATIENCE = 60
+PATIENCE = 30
 IS_ROOT = os.geteuid() == 0
 
 KEY = bytes(range(16))
