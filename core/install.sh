@@ -24,7 +24,7 @@ put_as()
 }
 
 put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" "$build/core/swtpm_bios" \
-    "$build/core/swtpm-state"
+    "$build/core/swtpm-state" "$build/core/swtpm-plugin-check"
 put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-file.so" \
     "$build/plugins/storage-lmdb.so" "$build/plugins/crypto-gnutls.so"
 put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"

@@ -357,7 +357,7 @@ int storage_put(struct storage *storage, const char *name, struct swtpm_bytes va
                 struct error *error)
 {
     struct swtpm_plugin_error plugin_error;
-    uint32_t flags;
+    uint32_t flags = 0;
 
     int code = check_write(storage, name, durable, &flags, error);
     if (code != SWTPM_PLUGIN_OK)
@@ -374,7 +374,7 @@ int storage_put(struct storage *storage, const char *name, struct swtpm_bytes va
 int storage_delete(struct storage *storage, const char *name, bool durable, struct error *error)
 {
     struct swtpm_plugin_error plugin_error;
-    uint32_t flags;
+    uint32_t flags = 0;
 
     int code = check_write(storage, name, durable, &flags, error);
     if (code != SWTPM_PLUGIN_OK)

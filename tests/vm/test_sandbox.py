@@ -12,10 +12,11 @@ import unittest
 
 import tpm2
 from device import DeviceFile, Tpm, must, run, server_of
+from plugins import trusted
 from ptm import SUCCESS, Control
 
 BUILD_DIR = os.environ["BUILD_DIR"]
-TEST_PLUGINS = os.path.abspath(os.path.join(BUILD_DIR, "tests/plugins"))
+TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 UNIT_TESTS = ("privileges", "seccomp", "landlock", "sandbox", "pid_file")
 USER = "tss"
 NUMBER_OF_SOCKET = 41  # in <asm/unistd_64.h>

@@ -146,13 +146,13 @@ static void put_files_back(const struct planting *planting)
 static struct planting *plant_directory(const struct store *store)
 {
     struct planting *planting = calloc(1, sizeof *planting);
-    static const char place[] = ".links.XXXXXX";
 
     check_that(planting != NULL, "no memory");
     /* Beside the store, so that files can be renamed to it. */
-    check_that(strlen(store->paths[0].path) + sizeof place <= sizeof planting->target,
+    int length = snprintf(planting->target, sizeof planting->target, "%s.links.XXXXXX",
+                          store->paths[0].path);
+    check_that(length > 0 && (size_t)length < sizeof planting->target,
                "the path of the store is too long");
-    sprintf(planting->target, "%s%s", store->paths[0].path, place);
     check_that(mkdtemp(planting->target) != NULL, "cannot make '%s': %s", planting->target,
                strerror(errno));
     return planting;
