@@ -258,7 +258,9 @@ class Workload:
                     **self.parameters) as daemon:
             self.use(daemon)
             self.test.assertEqual(daemon.terminate(), 0)
-            self.test.wait_until(lambda: f"{daemon.pid} +++ exited" in self.text())
+            # strace pads short process ids.
+            end = re.compile(rf"^{daemon.pid} +\+\+\+ exited", re.MULTILINE)
+            self.test.wait_until(lambda: end.search(self.text()))
         return self.calls()
 
     def text(self):
