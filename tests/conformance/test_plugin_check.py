@@ -78,6 +78,9 @@ class OurPlugins(WithDirectory):
     def test_storage_dir_passes_everything(self):
         self.assertEqual(self.check("storage-dir.so").skipped, {})
 
+    def test_storage_file_passes_everything(self):
+        self.assertEqual(self.check("storage-file.so").skipped, {})
+
     def test_storage_lmdb_passes_everything(self):
         location = f"{self.directory}/{{}}?tpm=one"
         self.assertEqual(self.check("storage-lmdb.so", location).skipped, {})

@@ -18,7 +18,8 @@ enum { EXIT_FAILED = 101, EXIT_SKIPPED = 102 };
 /* Where this process, a check or a child of one, says why it ends. */
 static int reason_fd = -1;
 
-static _Noreturn void end(int exit_status, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static _Noreturn void end(int exit_status, const char *format,
+                                                                va_list arguments)
 {
     char text[CHECK_REASON_SIZE];
     int length = vsnprintf(text, sizeof text, format, arguments);

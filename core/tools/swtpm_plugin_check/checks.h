@@ -58,10 +58,12 @@ check_function check_nothing_outlives_a_call;
 /* manners.c */
 check_function check_process_state;
 check_function check_descriptors_close_on_exec;
-check_function check_links_not_followed;
 check_function check_descriptors_closed;
 check_function check_memory_given_back;
 check_function check_failures;
+
+/* links.c */
+check_function check_links_not_followed;
 
 /* system_calls.c */
 check_function check_declared_system_calls;
