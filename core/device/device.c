@@ -212,10 +212,19 @@ static const struct cuse_lowlevel_ops operations = {
     .poll = on_poll,
 };
 
+/* ENOENT, "nobody waits for this reply any more", is the one error about which libfuse is silent.
+ * For all others it calls perror(3), whose dup(2) the sandbox answers with the end of the process;
+ * and in a socket's place the end of the channel is EPIPE. */
 static ssize_t channel_writev(int fd, struct iovec *vector, int count, void *userdata)
 {
     (void)userdata;
-    return writev(fd, vector, count);
+    ssize_t written = writev(fd, vector, count);
+
+    if (written < 0 && errno != ENOENT && errno != EPIPE)
+        log_error("A reply was not taken by the CUSE channel: %s", strerror(errno));
+    if (written < 0)
+        errno = ENOENT;
+    return written;
 }
 
 /* libfuse demands it, though requests come through channel_receive. */

@@ -9,7 +9,7 @@ import tpm12
 import tpm2
 from daemon import IS_SANITIZED
 from ptm import Control
-from tpm_test import SlowCommand, TpmTest, repeated_if_too_soon
+from tpm_test import SlowCommand, TooSoon, TpmTest, repeated_if_too_soon
 
 
 class Cancel(TpmTest):
@@ -185,3 +185,56 @@ class WhileAKeyIsMade(TpmTest):
         slow = SlowCommand(file)
         _, read = slow.during(open_and_close)
         slow.finish(read)
+
+    def test_hundreds_of_parked_calls_are_all_answered(self):
+        daemon, file, _ = self.start_running()
+        other = daemon.open()
+
+        def park(_):
+            return ([file.submit_read() for _ in range(300)] +
+                    [Control(other).submit("GET_TPMESTABLISHED") for _ in range(300)])
+
+        slow = SlowCommand(file)
+        parked, read = slow.during(park)
+        slow.finish(read)
+        reads, calls = parked[:300], parked[300:]
+        self.assertEqual({call.wait()[:4] for call in calls}, {bytes(4)})
+        # The first read took the whole response.
+        self.assertEqual({pending.wait() for pending in reads}, {b""})
+
+    def test_the_end_of_the_channel_ends_the_process_when_the_command_is_over(self):
+        daemon, file, _ = self.start_running()
+        file.write(tpm2.slow_command())
+        read = file.submit_read()
+        daemon.kernel.hang_up()
+        self.raises_errno(errno.ECONNABORTED, read.wait)
+        self.assertEqual(daemon.wait(), 0)
+
+
+class WhileInitRuns(TpmTest):
+    """INIT of a TPM 1.2 takes long."""
+
+    @repeated_if_too_soon
+    def test_commands_are_refused_and_questions_answered(self):
+        daemon = self.start(tpm2=False)
+        file, control = daemon.open(), Control(daemon.open())
+        init = Control(daemon.open()).submit("INIT", 0)
+        control.get_capability()
+        try:
+            file.write(tpm12.startup())
+            refused = False
+        except OSError as error:
+            self.assertEqual(error.errno, errno.EBUSY)
+            refused = True
+        self.assertEqual(control.set_locality(0), ptm.SUCCESS)
+        if init.is_done_within(0):
+            raise TooSoon("the TPM was started already")
+        self.assertTrue(refused)
+        self.assertEqual(ptm.result_of(init.wait()), ptm.SUCCESS)
+        tpm12.Tpm12(file).startup()
+
+    def test_a_second_init_waits_for_the_first(self):
+        daemon = self.start(tpm2=False)
+        calls = [Control(daemon.open()).submit("INIT", 0) for _ in range(3)]
+        self.assertEqual([ptm.result_of(call.wait()) for call in calls], [ptm.SUCCESS] * 3)
+        tpm12.Tpm12(daemon.open()).startup()

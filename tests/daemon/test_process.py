@@ -2,6 +2,7 @@
 """The process: background and foreground, pid file, log, channel, start-up errors (COMPAT §1, §6)."""
 
 import os
+import shutil
 import socket
 import stat
 
@@ -134,6 +135,18 @@ class Links(TpmTest):
         daemon.pid_path = link
         self.assertIn(link, self.check_refused(daemon, victim))
 
+    def test_the_state_directory(self):
+        directory = self.directory()
+        target, link = os.path.join(directory, "target"), os.path.join(directory, "link")
+        os.mkdir(target)
+        os.symlink(target, link)
+        for path in (link, link + "/"):
+            daemon = Daemon(state_directory=path)
+            self.addCleanup(daemon.discard)
+            self.assertEqual(daemon.expect_failure(), 1)
+            self.assertIn(link, daemon.stderr)
+            self.assertEqual(os.listdir(target), [])
+
     def test_the_lock_file(self):
         directory, victim, _ = self.link_to_victim(".lock")
         self.assertIn(".lock", self.check_refused(Daemon(state_directory=directory), victim))
@@ -183,6 +196,14 @@ class StateDirectory(TpmTest):
             daemon, _, _ = self.start_running(state_directory=directory, tpm2=tpm_2)
             daemon.shut_down()
         self.assertEqual({"tpm2-00.permall", "tpm-00.permall"} - set(os.listdir(directory)), set())
+
+
+    def test_a_state_that_cannot_be_stored_is_not_answered_as_if_it_were(self):
+        directory = os.path.join(self.directory(), "state")
+        daemon, _, client = self.start_running(state_directory=directory)
+        shutil.rmtree(directory)
+        self.assertNotEqual(client.code(tpm2.nv_define(0x01500001, 5)), tpm2.RC_SUCCESS)
+        self.assertIn(directory, daemon.log)
 
 
 class TwoDaemons(TpmTest):
