@@ -4,9 +4,10 @@
  * storage-mem: a whole storage plugin that keeps its values in memory, as a template for authors.
  * What it stores is gone with its handle, so it promises neither durability nor a lock; run it with
  * `--tpmstate backend-uri=mem://x,fsync=false,lock=false`.  The rules stand in swtpm_plugin.h, the
- * guide in doc/plugin-guide.md.  It is built by one line:
+ * guide in doc/plugin-guide.md.  It is built by one command:
  *
- *     cc -shared -fPIC -fvisibility=hidden -Wl,-z,defs -o storage-mem.so storage-mem.c
+ *     cc $(pkg-config --cflags swtpm-plugin) -shared -fPIC -fvisibility=hidden \
+ *         -Wl,-z,defs,-z,relro,-z,now -o storage-mem.so storage-mem.c
  */
 
 #include <stdio.h>
