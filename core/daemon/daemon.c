@@ -393,6 +393,9 @@ static void release(struct daemon *daemon)
 {
     struct error ignored;
 
+    /* A client may have asked for a wait of months. */
+    if (daemon->store != NULL)
+        state_store_wait_no_more(daemon->store);
     if (worker_is_busy())
         device_finish_command(daemon->device);
     tpm_stop();

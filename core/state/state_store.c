@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_store.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +28,7 @@ struct state_store {
     bool durable;
     bool backup;
     bool locked;
+    atomic_bool waits_no_more;
     struct remembered_state remembered[STATE_SAVE + 1];
 };
 
@@ -334,7 +336,7 @@ static int take_lock(struct state_store *store, unsigned retries, struct error *
     static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
 
     int result = storage_lock(store->storage, error);
-    for (; result == SWTPM_PLUGIN_BUSY && retries > 0; retries--) {
+    for (; result == SWTPM_PLUGIN_BUSY && retries > 0 && !store->waits_no_more; retries--) {
         nanosleep(&interval, NULL);
         result = storage_lock(store->storage, error);
     }
@@ -362,6 +364,11 @@ int state_store_lock(struct state_store *store, unsigned retries, struct error *
     }
     store->locked = true;
     return 0;
+}
+
+void state_store_wait_no_more(struct state_store *store)
+{
+    store->waits_no_more = true;
 }
 
 void state_store_unlock(struct state_store *store)

@@ -104,6 +104,16 @@ class Lock(TpmTest):
         self.assertGreaterEqual(time.monotonic() - start, 3)
         self.assertEqual(file.read(), b"")
 
+    def test_sigterm_ends_a_wait_for_the_lock_of_a_year(self):
+        daemon, file = self.outgoing()
+        self.start_here()
+        wait = Control(file).submit("LOCK_STORAGE", 0xFFFFFFFF)
+        self.assertFalse(wait.is_done_within(0.1))
+        start = time.monotonic()
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertLess(time.monotonic() - start, 2)
+        self.assertEqual(ptm.result_of(wait.wait()), ptm.TPM_FAIL)
+
     def test_a_lock_that_comes_free_in_time_is_taken(self):
         _, file = self.outgoing()
         other = self.start_here()
