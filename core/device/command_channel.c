@@ -93,21 +93,21 @@ static int refusal(const struct command_channel *channel, const struct session *
     return 0;
 }
 
-void command_channel_write(struct command_channel *channel, fuse_req_t request,
+bool command_channel_write(struct command_channel *channel, fuse_req_t request,
                            struct session *session, struct swtpm_bytes command)
 {
     int error = refusal(channel, session, command.size);
 
     if (error != 0) {
         fuse_reply_err(request, error);
-        return;
+        return false;
     }
     channel->owner = session;
     channel->response = (struct swtpm_bytes){0};
     if (tpm_is_running() && tpm_needs_storage_lock()) {
         channel->unanswered_write = request;
         hand_over(channel, command);
-        return;
+        return true;
     }
     /* Answered first: the client prepares its read while the TPM works. */
     fuse_reply_write(request, command.size);
@@ -115,6 +115,7 @@ void command_channel_write(struct command_channel *channel, fuse_req_t request,
         hand_over(channel, command);
     else
         keep_response(channel, tpm_process(command));
+    return true;
 }
 
 void command_channel_read(struct command_channel *channel, fuse_req_t request,

@@ -28,8 +28,8 @@ struct command_channel {
     bool storage_unlocked;        /* the lock could not be had */
 };
 
-/* write() by a session that has no upload under way. */
-void command_channel_write(struct command_channel *channel, fuse_req_t request,
+/* write() of a command.  False if it was refused: then nothing has changed. */
+bool command_channel_write(struct command_channel *channel, fuse_req_t request,
                            struct session *session, struct swtpm_bytes command);
 
 /* read() by a session that has no download under way. */

@@ -78,13 +78,19 @@ static void notify_pollers(struct device *device)
         notify_poller(session);
 }
 
+/* Once the TPM runs, no blob can be set: what is written is a command again. */
+static bool write_belongs_to_blob(const struct session *session)
+{
+    return session->upload.by_write && !worker_is_busy() && !tpm_is_running();
+}
+
 static unsigned poll_events(const struct device *device, const struct session *session)
 {
     unsigned events = command_channel_poll(&device->commands, session);
 
     if (session->download.active)
         events |= POLLIN | POLLRDNORM;
-    if (session->upload.by_write)
+    if (write_belongs_to_blob(session))
         events |= POLLOUT | POLLWRNORM;
     return events;
 }
@@ -168,14 +174,14 @@ static void on_write(fuse_req_t request, const char *data, size_t size, off_t of
     struct session *session = session_of(file);
     struct swtpm_bytes bytes = {.data = data, .size = size};
 
-    /* Once the TPM runs, no blob can be set: what is written is a command again. */
-    if (session->upload.by_write && !worker_is_busy() && !tpm_is_running()) {
+    if (write_belongs_to_blob(session)) {
         write_blob(request, session, bytes);
         return;
     }
-    state_upload_drop(&session->upload);
-    state_download_drop(&session->download);
-    command_channel_write(&device_of(request)->commands, request, session, bytes);
+    if (command_channel_write(&device_of(request)->commands, request, session, bytes)) {
+        state_upload_drop(&session->upload);
+        state_download_drop(&session->download);
+    }
     notify_poller(session);
 }
 

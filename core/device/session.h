@@ -24,8 +24,9 @@
  *                                       bytes, whatever the TPM answers.  With the TPM stopped the
  *                                       response is the TPM's failure response.
  *   if the storage lock cannot be had   EIO, after 3 seconds of trying; the command did not run
- *   in an upload by write (below)       the bytes belong to the blob
- *   A client's download of a blob is dropped by the write of a command.
+ *   in an upload by write (below)       the bytes belong to the blob, unless busy (EBUSY) or the TPM
+ *                                       runs (then they are a command)
+ *   The write of a command drops the transfers of its session, unless it was refused.
  *
  * read()
  *   in a download (below)               bytes of the blob

@@ -57,6 +57,16 @@ class Download(TpmTest):
                 self.assertEqual(len(blob), total)
                 self.assertEqual(struct.unpack_from(">I", blob, 6)[0], total)
 
+    def test_a_refused_write_leaves_a_download_as_it_is(self):
+        other = self.daemon.open()
+        self.client.get_random(4)
+        for number, command in ((errno.EBUSY, tpm2.get_random(4)), (errno.E2BIG, bytes(4097))):
+            _, total, blob = Control(other).blob_part(VOLATILE)
+            self.raises_errno(number, other.write, command)
+            while part := other.read():
+                blob += part
+            self.assertEqual(len(blob), total)
+
     def test_a_command_ends_a_download(self):
         self.control.blob_part(VOLATILE)
         self.file.write(tpm2.get_random(4))

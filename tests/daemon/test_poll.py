@@ -132,6 +132,16 @@ class Poll(TpmTest):
             pass
         self.assertEqual(other.poll(IN), 0)
 
+    def test_an_upload_takes_bytes_only_while_a_write_would_give_them_to_it(self):
+        daemon = self.start()
+        file, other = daemon.open(), daemon.open()
+        self.assertEqual(Control(file).set_blob_part(ptm.PERMANENT, 0, b""), ptm.SUCCESS)
+        other.write(tpm2.startup())
+        self.assertEqual(file.poll(OUT), OUT)
+        self.assertEqual(Control(other).init(), ptm.SUCCESS)
+        self.assertEqual(file.poll(OUT), 0)
+        self.raises_errno(errno.EBUSY, file.write, tpm2.startup())
+
     def test_the_end_of_the_daemon_wakes_a_poll(self):
         daemon, file, _ = self.start_running()
         poll = file.submit_poll(IN)
