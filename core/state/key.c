@@ -122,6 +122,8 @@ int state_key_load(const struct key_parameters *parameters, const struct crypto 
         snprintf(made->option, sizeof made->option, "%s", parameters->option);
         result = take_contents(made, parameters, &file, error);
     }
+    if (result == 0 && parameters->remove)
+        result = key_file_remove(parameters, error);
     key_file_free(&file);
     if (result == 0)
         *key = made;

@@ -78,14 +78,6 @@ static int open_source(struct source *source, struct key_file *file, struct erro
     return source->fd >= 0 ? 0 : -1;
 }
 
-static int remove_source(const struct source *source, struct error *error)
-{
-    if (unlink(source->path) == 0)
-        return 0;
-    error_set(error, "cannot remove '%s': %s", source->path, strerror(errno));
-    return -1;
-}
-
 int key_file_read(const struct key_parameters *parameters, struct key_file *file,
                   struct error *error)
 {
@@ -102,13 +94,23 @@ int key_file_read(const struct key_parameters *parameters, struct key_file *file
         result = read_to_end(source.fd, file, error);
         close(source.fd);
     }
-    if (result == 0 && parameters->remove)
-        result = remove_source(&source, error);
     if (result != 0) {
         error_prefix(error, "option %s: ", parameters->option);
         key_file_free(file);
     }
     return result;
+}
+
+int key_file_remove(const struct key_parameters *parameters, struct error *error)
+{
+    const char *path =
+        parameters->file != NULL ? parameters->file : parameters->password_file;
+
+    if (unlink(path) == 0)
+        return 0;
+    error_set(error, "option %s: cannot remove '%s': %s", parameters->option, path,
+              strerror(errno));
+    return -1;
 }
 
 void key_file_free(struct key_file *file)

@@ -271,6 +271,19 @@ static void a_key_file_is_removed_if_asked_for(void **state)
     assert_int_equal(access(fixture->key_path, F_OK), -1);
 }
 
+static void a_key_file_that_is_refused_is_not_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key_parameters parameters = keys_parameters();
+
+    write_key(fixture, "0123456789abcdeffedcba9876543210\n", 33, 0600);
+    parameters.file = fixture->key_path;
+    parameters.mode = KEY_MODE_AES_256_CBC;
+    parameters.remove = true;
+    assert_refused(fixture, &parameters, "32 hexadecimal digits");
+    assert_int_equal(access(fixture->key_path, F_OK), 0);
+}
+
 static void a_file_that_cannot_be_removed_is_refused(void **state)
 {
     struct key_parameters parameters = keys_parameters();
@@ -387,6 +400,7 @@ int main(void)
         TEST(a_pipe_is_read_to_its_end),
         TEST(a_key_file_is_read_and_stays),
         TEST(a_key_file_is_removed_if_asked_for),
+        TEST(a_key_file_that_is_refused_is_not_removed),
         TEST(a_file_that_cannot_be_removed_is_refused),
         TEST(a_key_file_that_everybody_can_read_gets_a_warning),
         TEST(links_and_missing_files_are_refused),
