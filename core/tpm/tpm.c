@@ -35,6 +35,7 @@ static struct {
     /* Set by the loop while the worker may be in libtpms, which asks for it. */
     _Atomic uint8_t locality;
     bool shut_down; /* the last command was a successful TPM2_Shutdown */
+    TPM_RESULT load_result; /* of the first stored state that could not be loaded at this start */
     struct library_response response; /* to the last command of a client */
     uint8_t short_response[TPM_HEADER_SIZE];
 } tpm;
@@ -59,6 +60,12 @@ static TPM_RESULT unknown_state_name(const char *name)
     return TPM_FAIL;
 }
 
+static void note_load_result(TPM_RESULT result)
+{
+    if (tpm.load_result == TPM_SUCCESS && result != TPM_RETRY)
+        tpm.load_result = result;
+}
+
 static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tpm_number,
                              const char *name)
 {
@@ -70,6 +77,7 @@ static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tp
     if (!state_type_from_name(name, &type))
         return unknown_state_name(name);
     TPM_RESULT result = state_store_load(tpm.parameters.store, type, &plain, &error);
+    note_load_result(result);
     if (result != TPM_SUCCESS)
         return report(result, &error);
     result = TPM_Malloc(data, (uint32_t)plain.size);
@@ -226,6 +234,15 @@ static TPM_RESULT choose_version_and_profile(void)
     return result;
 }
 
+/* A TPM 2 of libtpms starts without a volatile state that cannot be loaded, as if there were none:
+ * a guest that resumes would find its PCRs reset. */
+static TPM_RESULT start_library(void)
+{
+    tpm.load_result = TPM_SUCCESS;
+    TPM_RESULT result = TPMLIB_MainInit();
+    return result != TPM_SUCCESS ? result : tpm.load_result;
+}
+
 TPM_RESULT tpm_start(bool delete_volatile)
 {
     tpm_stop();
@@ -233,7 +250,7 @@ TPM_RESULT tpm_start(bool delete_volatile)
     if (result == TPM_SUCCESS)
         result = choose_version_and_profile();
     if (result == TPM_SUCCESS) {
-        result = TPMLIB_MainInit();
+        result = start_library();
         if (result == TPM_SUCCESS && delete_volatile)
             result = delete_stored_volatile();
         if (result != TPM_SUCCESS) {

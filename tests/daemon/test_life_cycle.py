@@ -12,6 +12,7 @@ import tpm12
 import tpm2
 from daemon import Daemon
 from ptm import SUCCESS, Control
+from swtpm_state import stored
 from tpm_test import TpmTest, client_for
 
 NV_INDEX = 0x01500001
@@ -183,6 +184,19 @@ class VolatileState(TpmTest):
             daemon, client = self.resume(tpm_2, flags=0)
             self.assertEqual(client.pcr_read(5), pcr)
             self.assertTrue(os.path.exists(self.volatile_file(tpm_2)))
+
+    def test_a_damaged_one_is_refused_and_kept(self):
+        for tpm_2 in (True, False):
+            daemon, _ = self.stored_tpm(tpm_2)
+            daemon.crash()
+            with open(self.volatile_file(tpm_2), "r+b") as file:
+                file.write(b"\xff")
+            before = stored(self.state)
+            daemon = self.start(state_directory=self.state, tpm2=tpm_2)
+            for flags in (0, ptm.INIT_DELETE_VOLATILE):
+                self.assertNotEqual(Control(daemon.open()).init(flags), SUCCESS)
+                self.assertIn(os.path.basename(self.volatile_file(tpm_2)), daemon.log)
+            self.assertEqual(stored(self.state), before)
 
     def test_init_with_flag_1_deletes_it_once_it_was_read(self):
         for tpm_2 in (True, False):
