@@ -182,3 +182,9 @@ int key_use_for_unwrapping(const struct state_key *key, struct swtpm_bytes param
         set_use(key, use);
     return result;
 }
+
+void key_use_prove(const struct state_key *key)
+{
+    if (key->strong != NULL)
+        key->strong->proven = true;
+}

@@ -25,4 +25,8 @@ int key_use_for_wrapping(const struct state_key *key, struct key_use *use, struc
 int key_use_for_unwrapping(const struct state_key *key, struct swtpm_bytes parameters,
                            struct key_use *use, struct error *error);
 
+/* What stood with the derivation parameters of the last unwrapping has verified, so that they may
+ * serve for something new.  Until then they are what anybody may have written. */
+void key_use_prove(const struct state_key *key);
+
 #endif

@@ -196,7 +196,8 @@ static TPM_RESULT refuse_mode(const struct key_use *use, const char *mode, struc
 }
 
 static TPM_RESULT unwrap_cbc(const struct layer_format *format, const struct key_use *use,
-                             struct swtpm_bytes tlvs, struct buffer *plain, struct error *error)
+                             enum envelope_version version, struct swtpm_bytes tlvs,
+                             struct buffer *plain, struct error *error)
 {
     struct cbc_hmac_item item = {0};
 
@@ -204,8 +205,11 @@ static TPM_RESULT unwrap_cbc(const struct layer_format *format, const struct key
         return refuse_without("ciphertext", error);
     if (!tlv_find(tlvs, TLV_HMAC, &item.hmac))
         return refuse_without("HMAC", error);
-    /* The first writers of version 2 had no IV. */
-    tlv_find(tlvs, format->iv_tag, &item.initialization_vector);
+    /* The first writers of version 2 had no IV.  The HMAC does not tell the IV from the end of the
+     * ciphertext, so that without it the one could be passed off as the other. */
+    if (!tlv_find(tlvs, format->iv_tag, &item.initialization_vector) &&
+        version != ENVELOPE_VERSION_TAGGED)
+        return refuse_without("IV", error);
     return cbc_hmac_decrypt(use, &item, plain, error);
 }
 
@@ -257,7 +261,7 @@ static TPM_RESULT decrypt(const struct layer_format *format, const struct key_us
         return unwrap_gcm(format, use, context, encrypted, plain, error);
     if (header->version == ENVELOPE_VERSION_UNTAGGED)
         return cbc_digest_decrypt(use, body, plain, error);
-    return unwrap_cbc(format, use, body, plain, error);
+    return unwrap_cbc(format, use, header->version, body, plain, error);
 }
 
 static TPM_RESULT take_plain(const struct layer_format *format,
@@ -289,5 +293,8 @@ TPM_RESULT layer_unwrap(enum layer layer, const struct state_key *key,
     result = find_key(format, key, header, body, &use, error);
     if (result != TPM_SUCCESS)
         return result;
-    return decrypt(format, &use, header, context, body, plain, error);
+    result = decrypt(format, &use, header, context, body, plain, error);
+    if (result == TPM_SUCCESS)
+        key_use_prove(key);
+    return result;
 }

@@ -71,6 +71,7 @@ int strong_key_derive(struct strong_key *strong, const struct crypto *crypto, si
     struct swtpm_bytes salt = {bytes + OFFSET_SALT, parameters.size - OFFSET_SALT};
     /* Until it has succeeded there is no key. */
     strong->parameters_size = 0;
+    strong->proven = false;
     result = crypto_pbkdf2(crypto, SWTPM_SHA512, passphrase, salt,
                            big_endian_get32(bytes + OFFSET_ROUNDS),
                            (struct swtpm_buffer){strong->key, size}, error);
@@ -86,7 +87,7 @@ int strong_key_derive_any(struct strong_key *strong, const struct crypto *crypto
 {
     uint8_t parameters[STRONG_KEY_PARAMETERS_SIZE];
 
-    if (strong->parameters_size > 0)
+    if (strong->parameters_size > 0 && strong->proven)
         return 0;
     parameters[OFFSET_METHOD] = METHOD_PBKDF2_SHA512;
     big_endian_put32(parameters + OFFSET_ROUNDS, STRONG_KEY_ROUNDS);
@@ -94,6 +95,9 @@ int strong_key_derive_any(struct strong_key *strong, const struct crypto *crypto
     int result = crypto_random(crypto, salt, error);
     if (result != 0)
         return result;
-    return strong_key_derive(strong, crypto, size,
-                             (struct swtpm_bytes){parameters, sizeof parameters}, error);
+    result = strong_key_derive(strong, crypto, size,
+                               (struct swtpm_bytes){parameters, sizeof parameters}, error);
+    if (result == 0)
+        strong->proven = true;
+    return result;
 }

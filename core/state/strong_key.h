@@ -31,6 +31,7 @@ struct strong_key {
     size_t passphrase_size;
     uint8_t parameters[STRONG_KEY_PARAMETERS_MAX]; /* of `key` */
     size_t parameters_size;                        /* 0: nothing derived yet */
+    bool proven; /* made here, or something opened with `key`: they are nobody else's choice */
     uint8_t key[32];
 };
 
@@ -43,7 +44,7 @@ int strong_key_init(struct strong_key *strong, const struct crypto *crypto,
 int strong_key_derive(struct strong_key *strong, const struct crypto *crypto, size_t size,
                       struct swtpm_bytes parameters, struct error *error);
 
-/* Makes sure that there is a key, with a new salt if none was derived before. */
+/* Makes sure that there is a proven key, with a new salt if there is none yet. */
 int strong_key_derive_any(struct strong_key *strong, const struct crypto *crypto, size_t size,
                           struct error *error);
 

@@ -15,6 +15,7 @@
 #include "linked_crypto.h"
 #include "state/envelope.h"
 #include "state/envelope_header.h"
+#include "state/strong_key.h"
 #include "state/tlv.h"
 #include "util/big_endian.h"
 
@@ -288,6 +289,50 @@ static void a_strong_key_is_derived_once_for_each_salt(void **state)
     assert_int_equal(linked_crypto_derivations() - before, 2);
     state_key_free(writer);
     state_key_free(reader);
+}
+
+static void a_salt_under_which_nothing_opened_is_not_used_for_new_states(void **state)
+{
+    (void)state;
+    enum { SALT = 21 };
+    uint8_t chosen[STRONG_KEY_SALT_SIZE];
+    struct state_key *writer = make_key(5, 'k');
+    struct state_key *reader = make_key(5, 'k');
+
+    memset(chosen, 'c', sizeof chosen);
+    wrap(writer, SECRET, strlen(SECRET));
+    memcpy(envelope.data + SALT, chosen, sizeof chosen);
+    assert_int_equal(unwrap(reader), TPM_DECRYPT_ERROR);
+    wrap(reader, SECRET, strlen(SECRET));
+    assert_memory_not_equal(envelope.data + SALT, chosen, sizeof chosen);
+    assert_int_equal(unwrap(writer), TPM_SUCCESS);
+    state_key_free(writer);
+    state_key_free(reader);
+}
+
+/* Ciphertext followed by IV, as one item, has the same HMAC. */
+static void an_iv_cannot_be_passed_off_as_ciphertext_in_a_strong_state(void **state)
+{
+    (void)state;
+    enum { CIPHERTEXT = ENVELOPE_HEADER_SIZE + TLV_HEADER_SIZE + STRONG_KEY_PARAMETERS_SIZE };
+    uint8_t iv[16];
+    uint8_t hmac[TLV_HEADER_SIZE + 32];
+    struct state_key *key = make_key(4, 'k');
+
+    wrap(key, SECRET, strlen(SECRET));
+    uint8_t *end = envelope.data + envelope.size;
+    memcpy(iv, end - sizeof iv, sizeof iv);
+    memcpy(hmac, end - sizeof iv - TLV_HEADER_SIZE - sizeof hmac, sizeof hmac);
+    uint8_t *moved = end - sizeof iv - TLV_HEADER_SIZE - sizeof hmac;
+    memcpy(moved, iv, sizeof iv);
+    memcpy(moved + sizeof iv, hmac, sizeof hmac);
+    uint8_t *length = envelope.data + CIPHERTEXT + 2;
+    big_endian_put32(length, big_endian_get32(length) + (uint32_t)sizeof iv);
+    envelope.size -= TLV_HEADER_SIZE;
+    big_endian_put32(envelope.data + 6, (uint32_t)envelope.size);
+    assert_int_not_equal(unwrap(key), TPM_SUCCESS);
+    assert_error_says("no IV");
+    state_key_free(key);
 }
 
 static void a_long_passphrase_is_more_than_its_start(void **state)
@@ -719,6 +764,8 @@ int main(void)
         TEST(every_shorter_part_of_a_state_is_refused),
         TEST(a_gcm_state_belongs_to_its_name_and_tpm_version),
         TEST(a_strong_key_is_derived_once_for_each_salt),
+        TEST(a_salt_under_which_nothing_opened_is_not_used_for_new_states),
+        TEST(an_iv_cannot_be_passed_off_as_ciphertext_in_a_strong_state),
         TEST(a_long_passphrase_is_more_than_its_start),
         TEST(weak_or_endless_derivations_are_refused_at_once),
         TEST(the_plain_version_1_is_read),
