@@ -63,7 +63,7 @@ class Build(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={**os.environ, **environment})
         if done.returncode != 0:
-            raise AssertionError(done.stdout)
+            raise AssertionError(done.stdout[-4000:])
         return done.stdout
 
     def made(self, **environment):
