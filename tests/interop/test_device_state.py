@@ -76,6 +76,28 @@ class DeviceTest:
                 traces = self.make(DeviceHost, kind)
                 self.assertEqual(self.traces(DeviceHost, kind), traces)
 
+    def test_an_interrupted_rekey_is_finished_by_the_daemon(self):
+        traces = self.make(DebianHost, "none")
+        rekeyed = os.path.join(self.directory, "rekeyed")
+        shutil.copytree(self.state, rekeyed)
+        swtpm_state("rekey", rekeyed, "--new-key", self.keys.argument("gcm"), tpm2=self.tpm2)
+        # As rekey leaves it when it dies right after its journal is there.
+        prefix = "tpm2-00" if self.tpm2 else "tpm-00"
+        staged = {f"{name}.new": content for name, content in stored(rekeyed).items()}
+        journal = "".join(["swtpm-state change 1\n", *(f"put {name}\n" for name in stored(rekeyed)),
+                           "end\n"])
+        for name, content in {**staged, f"{prefix}.change": journal.encode()}.items():
+            with open(os.path.join(self.state, name), "wb") as file:
+                file.write(content)
+        before = stored(self.state)
+        with DeviceHost(self.tpm2, f"{self.state},lock=false", self.keys.options("gcm")) as host:
+            with self.assertRaises(HostError):
+                host.init()
+            self.assertIn("swtpm-state verify", host.log)
+        self.assertEqual(stored(self.state), before)
+        self.assertEqual(self.traces(DeviceHost, "gcm"), traces)
+        self.assertLessEqual(set(stored(self.state)), set(stored(rekeyed)))
+
     # ---------------------------------------------------------------- state blobs
 
     def test_blobs_saved_there_load_here_and_the_other_way_round(self):

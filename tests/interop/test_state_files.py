@@ -13,9 +13,14 @@ from tpm_hosts import DebianHost, HostError
 
 BITS = {"none": None, "raw128": 128, "raw256": 256, "pbkdf2": 128, "sha512": 256}
 
-# With a state key and a migration key of two lengths swtpm 0.7.1 answers 0x20 to GET_STATEBLOB.
-PAIRS_OF_THE_ORIGINAL = [(state, migration) for state in COMMON for migration in COMMON
-                         if {BITS[state], BITS[migration]} != {128, 256}]
+ALL_PAIRS = [(first, second) for first in COMMON for second in COMMON]
+
+
+def original_knows(state, migration):
+    """With a state key and a migration key of two lengths swtpm 0.7.1 answers 0x20 to
+    GET_STATEBLOB."""
+    return {BITS[state], BITS[migration]} != {128, 256}
+
 
 PREFIX = {True: "tpm2-00.", False: "tpm-00."}
 
@@ -28,6 +33,8 @@ class StateTest:
     """Mixed into one class for each TPM version."""
 
     tpm2 = True
+    # Pairs of kinds of keys: old and new, of the state and of the blob.
+    pairs = ALL_PAIRS
 
     @classmethod
     def setUpClass(cls):
@@ -102,13 +109,13 @@ class StateTest:
                 self.assertEqual(stored(state), before)
 
     def test_state_made_there_and_written_again_here_opens_there(self):
-        for old in COMMON:
-            made, traces = self.made_by_debian(old, "made")
-            for new in COMMON:
-                with self.subTest(old=old, new=new):
-                    state = self.copied(made)
-                    self.rekey(state, old, new)
-                    self.assertEqual(self.traces_in_debian(state, new), traces)
+        made = {kind: self.made_by_debian(kind, f"made-{kind}") for kind in COMMON}
+        for old, new in self.pairs:
+            with self.subTest(old=old, new=new):
+                path, traces = made[old]
+                state = self.copied(path)
+                self.rekey(state, old, new)
+                self.assertEqual(self.traces_in_debian(state, new), traces)
 
     def test_plain_state_written_here_is_the_same_to_the_byte(self):
         state = self.encrypted_here("none")
@@ -147,8 +154,10 @@ class StateTest:
     # ---------------------------------------------------------------- state blobs
 
     def test_blobs_saved_there_are_stored_here_and_open_there(self):
-        for kind, migration in PAIRS_OF_THE_ORIGINAL:
-            for decrypted in (False, True):
+        for kind, migration in self.pairs:
+            if not original_knows(kind, migration):
+                continue
+            for decrypted in {False, kind != "none"}:
                 with self.subTest(kind=kind, migration=migration, decrypted=decrypted):
                     self._check_blobs_from_there(kind, migration, decrypted)
 
@@ -168,10 +177,10 @@ class StateTest:
         self.assertEqual(self.traces_in_debian(target, there), self.plain_traces)
 
     def test_blobs_exported_here_load_there(self):
+        for kind, migration in self.pairs:
+            with self.subTest(kind=kind, migration=migration):
+                self._check_blobs_to_there(kind, migration, decrypted=False)
         for kind in COMMON:
-            for migration in COMMON:
-                with self.subTest(kind=kind, migration=migration):
-                    self._check_blobs_to_there(kind, migration, decrypted=False)
             with self.subTest(kind=kind, decrypted=True):
                 self._check_blobs_to_there(kind, "none", decrypted=True)
 
@@ -212,3 +221,5 @@ class Tpm2State(StateTest, unittest.TestCase):
 
 class Tpm12State(StateTest, unittest.TestCase):
     tpm2 = False
+    # Each TPM 1.2 takes most of a second to start; what wraps its state is the same.
+    pairs = [pair for pair in ALL_PAIRS if pair[0] == pair[1] or "none" in pair]
