@@ -573,6 +573,43 @@ static void an_encrypted_state_without_iv_is_read_with_an_iv_of_zeros(void **sta
     state_key_free(key);
 }
 
+/* Put together here in the words of doc/state-format.md, section 5. */
+static void a_gcm_state_made_by_the_document_opens(void **state)
+{
+    (void)state;
+    static const uint8_t header[] = {128, 128, 0, 10, 0, 9, 0, 0, 0, 10 + 6 + 32 + 12 + 4 + 16};
+    static const uint8_t salt[32] = {'s', 'a', 'l', 't'};
+    static const uint8_t nonce[12] = {'n', 'o', 'n', 'c', 'e'};
+    struct state_key *key = make_key(3, 'k');
+    uint8_t raw[32];
+    uint8_t cipher_key[32];
+    uint8_t associated[sizeof "tpm2-00.permall" + sizeof header];
+    uint8_t item[32 + 12 + 4 + 16];
+
+    memset(raw, 'k', sizeof raw);
+    assert_int_equal(crypto_hkdf(linked_crypto(), SWTPM_SHA256,
+                                 (struct swtpm_bytes){raw, sizeof raw},
+                                 (struct swtpm_bytes){salt, sizeof salt},
+                                 (struct swtpm_bytes){"swtpm_cuse state", 16},
+                                 (struct swtpm_buffer){cipher_key, sizeof cipher_key}, &error), 0);
+    memcpy(associated, "tpm2-00.permall", sizeof "tpm2-00.permall");
+    memcpy(associated + sizeof "tpm2-00.permall", header, sizeof header);
+    memcpy(item, salt, sizeof salt);
+    memcpy(item + 32, nonce, sizeof nonce);
+    assert_int_equal(crypto_aead(linked_crypto(), SWTPM_AES_256, SWTPM_ENCRYPT,
+                                 (struct swtpm_bytes){cipher_key, sizeof cipher_key},
+                                 (struct swtpm_bytes){nonce, sizeof nonce},
+                                 (struct swtpm_bytes){associated, sizeof associated},
+                                 (struct swtpm_bytes){"data", 4},
+                                 (struct swtpm_buffer){item + 44, 20}, &error), 0);
+    put_header(128, ENVELOPE_ENCRYPTED_BY_STATE_KEY | ENVELOPE_STATE_KEY_256_BITS);
+    put_tlv(0x8002, item, sizeof item);
+    assert_int_equal(unwrap_made(key), TPM_SUCCESS);
+    assert_int_equal(plain.size, 4);
+    assert_memory_equal(plain.data, "data", 4);
+    state_key_free(key);
+}
+
 static void a_gcm_item_without_room_for_its_parts_is_refused(void **state)
 {
     (void)state;
@@ -609,6 +646,28 @@ static void derivation_parameters_of_an_odd_size_or_method_are_refused(void **st
     assert_int_equal(unwrap_made(key), TPM_DECRYPT_ERROR);
     assert_error_says("method 2");
     state_key_free(key);
+}
+
+static void what_is_described_needs_no_key(void **state)
+{
+    (void)state;
+    static const char *const names[MODES] = {"plain",       "aes-128-cbc", "aes-256-cbc",
+                                             "aes-256-gcm", "aes-128-cbc", "aes-256-gcm"};
+    struct envelope_description description;
+
+    for (size_t mode = 0; mode < MODES; mode++) {
+        struct state_key *key = make_key(mode, 'k');
+        wrap(key, SECRET, strlen(SECRET));
+        struct swtpm_bytes bytes = {envelope.data, envelope.size};
+        assert_int_equal(envelope_describe(bytes, &description, &error), TPM_SUCCESS);
+        assert_string_equal(description.mode, names[mode]);
+        assert_int_equal(description.strong, mode >= 4);
+        assert_int_equal(description.version, mode >= 3 ? 128 : 2);
+        assert_false(description.migration);
+        bytes.size--;
+        assert_int_equal(envelope_describe(bytes, &description, &error), TPM_FAIL);
+        state_key_free(key);
+    }
 }
 
 /* Padding that verifies but is wrong can only come from a writer with the key. */
@@ -774,8 +833,10 @@ int main(void)
         TEST(tlvs_are_found_in_any_order_among_unknown_ones),
         TEST(items_of_an_encrypted_state_that_are_missing_or_odd_are_refused),
         TEST(an_encrypted_state_without_iv_is_read_with_an_iv_of_zeros),
+        TEST(a_gcm_state_made_by_the_document_opens),
         TEST(a_gcm_item_without_room_for_its_parts_is_refused),
         TEST(derivation_parameters_of_an_odd_size_or_method_are_refused),
+        TEST(what_is_described_needs_no_key),
         TEST(wrong_padding_is_refused),
         TEST(flags_that_no_state_has_are_refused),
         TEST(items_of_our_own_do_not_count_in_older_versions),
