@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NOT_COPIED = ("vm", "asan", "tsan", "check", "packages")
 INCLUDE_DIRECTORIES = ["core", "core/include"]
 
 
@@ -23,7 +24,7 @@ def copy_of_the_tree():
         if name in (".git", "state"):
             continue
         if os.path.isdir(source):
-            ignore = shutil.ignore_patterns("vm", "asan", "tsan", "check") if name == "build" else None
+            ignore = shutil.ignore_patterns(*NOT_COPIED) if name == "build" else None
             shutil.copytree(source, os.path.join(copy, name), symlinks=True, ignore=ignore)
         else:
             shutil.copy2(source, copy)
