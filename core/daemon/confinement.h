@@ -21,8 +21,8 @@ struct confinement_plugins {
     const struct swtpm_plugin *crypto; /* NULL: none is loaded */
 };
 
-/* Begins the sandbox with all that is known before anything runs.  Before --chroot.  0, or -1 with a
- * message. */
+/* Begins the sandbox with all that is known before anything runs.  Before --chroot.  0, or -1 with
+ * a message. */
 int confinement_begin(struct sandbox *sandbox, const struct config *config,
                       const struct confinement_plugins *plugins, const struct pid_file *pid_file,
                       struct error *error);

@@ -255,7 +255,8 @@ static int start_tpm(struct daemon *daemon, struct error *error)
         return 0;
     uint32_t result = tpm_start(false);
     if (result != 0) {
-        error_set(error, "the TPM cannot start from the state in '%s': result %#x; the log tells why",
+        error_set(error,
+                  "the TPM cannot start from the state in '%s': result %#x; the log tells why",
                   config->storage_location, result);
         return -1;
     }

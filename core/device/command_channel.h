@@ -11,8 +11,8 @@
 #include "tpm/command.h"
 
 /*
- * The command channel: who owns it, the command that runs, the response that waits (session.h).  The
- * functions answer the requests that they are given, at once or later.  The loop's thread only.
+ * The command channel: who owns it, the command that runs, the response that waits (session.h).
+ * The functions answer the requests that they are given, at once or later.  The loop's thread only.
  */
 
 struct command_channel {

@@ -73,7 +73,8 @@ static void set_buffer_size(const struct call *call)
     union ptm_buffer_size answer = {.request.size = 0};
     uint32_t size, minimum, maximum;
 
-    answer.response.result = tpm_set_buffer_size(arguments->request.size, &size, &minimum, &maximum);
+    answer.response.result =
+        tpm_set_buffer_size(arguments->request.size, &size, &minimum, &maximum);
     answer.response.size = size;
     answer.response.minimum = minimum;
     answer.response.maximum = maximum;

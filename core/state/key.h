@@ -47,9 +47,10 @@ struct key_parameters {
     bool require;             /* --migration-key: refuse blobs that are not encrypted */
 };
 
-/* Reads or derives the key; `crypto` must live as long as the key.  A descriptor is closed; a file is
- * removed where that was asked for, unless the key is refused.  A key file that everybody can read gets a warning in the log.
- * 0, or -1 with a message that names the option and never the key. */
+/* Reads or derives the key; `crypto` must live as long as the key.  A descriptor is closed; a file
+ * is removed where that was asked for, unless the key is refused.  A key file that everybody can
+ * read gets a warning in the log.  0, or -1 with a message that names the option and never the
+ * key. */
 int state_key_load(const struct key_parameters *parameters, const struct crypto *crypto,
                    struct state_key **key, struct error *error);
 

@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -50,6 +51,12 @@ class StateTool(unittest.TestCase):
             done = run(ours("swtpm-state"), option)
             self.assertEqual((done.returncode, done.stderr), (0, b""))
             self.assertIn(text, done.stdout.decode())
+
+    def test_no_command_removes_a_key_file(self):
+        key = self.keys.argument("raw128")
+        self.refuse(1, "leave 'remove' out", "rekey", "--new-key", key + ",remove")
+        self.refuse(1, "leave 'remove' out", "verify", "--key", key + ",remove")
+        self.assertTrue(os.path.exists(re.search("file=([^,]*)", key).group(1)))
 
     def test_wrong_uses(self):
         key = self.keys.argument("raw128")

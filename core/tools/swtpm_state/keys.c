@@ -17,6 +17,19 @@ static bool is_key(const char *text)
 typedef int parse_function(const char *option, char *text, struct key_parameters *parameters,
                            struct error *error);
 
+/* A command that fails leaves the state under its old key. */
+static int refuse_removal(const char *option, const struct key_parameters *parameters,
+                          struct error *error)
+{
+    if (!parameters->remove)
+        return 0;
+    error_set(error,
+              "option %s: no key file is removed here, since the state needs it if the command "
+              "fails; leave 'remove' out, and remove the file once the command has succeeded",
+              option);
+    return -1;
+}
+
 static int load_key(parse_function *parse, const char *option, const char *text,
                     const struct crypto *crypto, struct state_key **key, bool *require,
                     struct error *error)
@@ -31,6 +44,8 @@ static int load_key(parse_function *parse, const char *option, const char *text,
         return -1;
     }
     int result = parse(option, copy, &parameters, error);
+    if (result == 0)
+        result = refuse_removal(option, &parameters, error);
     if (result == 0)
         result = state_key_load(&parameters, crypto, key, error);
     if (result == 0)
