@@ -24,6 +24,7 @@ static const uint16_t slow_tpm2_commands[] = {
     0x147, /* ActivateCredential */
     0x148, /* Certify */
     0x14a, /* CertifyCreation */
+    0x14b, /* Duplicate: makes an ephemeral key for an ECC parent */
     0x14c, /* GetTime */
     0x14d, /* GetSessionAuditDigest */
     0x152, /* Rewrap */
@@ -48,7 +49,10 @@ static const uint16_t slow_tpm2_commands[] = {
 
 /* TPM Main 1.2 part 2 §17: the same choice. */
 static const uint16_t slow_tpm12_commands[] = {
+    0x0c, /* ChangeAuth */
     0x0d, /* TakeOwnership */
+    0x0e, /* ChangeAuthAsymStart */
+    0x0f, /* ChangeAuthAsymFinish */
     0x13, /* CMK_CreateKey */
     0x16, /* Quote */
     0x18, /* Unseal */
@@ -77,6 +81,8 @@ static const uint16_t slow_tpm12_commands[] = {
     0x86, /* GetAuditDigestSigned */
     0x99, /* Startup: tests itself */
     0xe6, /* EstablishTransport */
+    0xe7, /* ExecuteTransport: may hold any of the others */
+    0xe8, /* ReleaseTransportSigned */
     0xf2, /* TickStampBlob */
 };
 

@@ -73,6 +73,9 @@ static void what_makes_a_key_is_slow_and_getrandom_is_not(void **state)
     assert_true(tpm_command_is_slow(TPM_VERSION_1_2, with_ordinal(message, 0x1f)));
     assert_true(tpm_command_is_slow(TPM_VERSION_1_2, with_ordinal(message, 0x78)));
     assert_false(tpm_command_is_slow(TPM_VERSION_1_2, with_ordinal(message, 0x46)));
+    /* Whatever a transport session hides. */
+    assert_true(tpm_command_is_slow(TPM_VERSION_1_2, with_ordinal(message, 0xe7)));
+    assert_true(tpm_command_is_slow(TPM_VERSION_1_2, with_ordinal(message, 0xe8)));
     /* The tables are of 16 bits; the ordinal is not. */
     assert_false(tpm_command_is_slow(TPM_VERSION_2_0, with_ordinal(message, 0x10131)));
 }
