@@ -8,6 +8,7 @@
 #include <libtpms/tpm_error.h>
 
 #include "tpm/tpm.h"
+#include "tpm/worker.h"
 
 static bool type_from_number(uint32_t number, enum state_type *type)
 {
@@ -92,7 +93,9 @@ void state_download_finish(struct state_download *download)
 {
     if (!download->active || download->position < download->blob.size)
         return;
-    tpm_state_blob_fetched(download->type);
+    /* A command that runs changes what was fetched, and needs the lock to store it. */
+    if (!worker_is_busy())
+        tpm_state_blob_fetched(download->type);
     state_download_drop(download);
 }
 

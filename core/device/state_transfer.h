@@ -37,7 +37,8 @@ void state_download_part(struct state_download *download, union ptm_get_state *c
 /* read(): the next bytes of the blob, at most `size`; valid until the next call. */
 struct swtpm_bytes state_download_read(struct state_download *download, size_t size);
 
-/* Forgets the blob once it was fetched completely, and tells the TPM of it. */
+/* Forgets the blob once it was fetched completely, and tells the TPM of it, unless a command runs:
+ * what was fetched is out of date then. */
 void state_download_finish(struct state_download *download);
 
 /* Wipes and forgets. */

@@ -9,7 +9,7 @@ import tpm2
 from daemon import Daemon
 from ptm import PERMANENT, SAVESTATE, SUCCESS, VOLATILE, Control
 from tpm2 import Tpm2
-from tpm_test import TpmTest
+from tpm_test import TooSoon, TpmTest, repeated_if_too_soon
 
 KEY = "0123456789abcdef" * 2
 OTHER_KEY = "fedcba9876543210" * 2
@@ -73,6 +73,25 @@ class Lock(TpmTest):
     def test_outgoing_gives_the_lock_away_after_the_last_blob(self):
         self.outgoing()
         self.assertFalse(self.start_here().kernel.is_gone)
+
+    @repeated_if_too_soon
+    def test_a_fetch_that_ends_while_a_command_runs_does_not_count(self):
+        self.state = self.directory()
+        daemon = self.start_here("--migration", "release-lock-outgoing")
+        file, other = daemon.open(), daemon.open()
+        Control(file).init()
+        Tpm2(file).startup()
+        Control(other).get_blob(PERMANENT)
+        Control(other).blob_part(VOLATILE)
+        file.write(tpm2.slow_command())
+        response = file.submit_read()
+        while other.read():
+            pass
+        if response.is_done_within(0):
+            raise TooSoon()
+        response.wait()
+        Control(other).call("GET_STATEBLOB", 0, SAVESTATE, 0)
+        self.assertTrue(self.refused_here())
 
     def test_the_next_command_takes_it_back(self):
         _, file = self.outgoing()
