@@ -36,6 +36,7 @@ static struct {
     _Atomic uint8_t locality;
     bool shut_down; /* the last command was a successful TPM2_Shutdown */
     TPM_RESULT load_result; /* of the first stored state that could not be loaded at this start */
+    bool store_failed; /* at this start */
     struct library_response response; /* to the last command of a client */
     uint8_t short_response[TPM_HEADER_SIZE];
 } tpm;
@@ -110,6 +111,7 @@ static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32
     if (result == TPM_SUCCESS)
         result = state_store_save(tpm.parameters.store, type,
                                   (struct swtpm_bytes){.data = data, .size = length}, &error);
+    tpm.store_failed |= result != TPM_SUCCESS;
     return report(result, &error);
 }
 
@@ -235,12 +237,18 @@ static TPM_RESULT choose_version_and_profile(void)
 }
 
 /* A TPM 2 of libtpms starts without a volatile state that cannot be loaded, as if there were none:
- * a guest that resumes would find its PCRs reset. */
+ * a guest that resumes would find its PCRs reset.  One that could not be stored starts too, in
+ * failure mode. */
 static TPM_RESULT start_library(void)
 {
     tpm.load_result = TPM_SUCCESS;
+    tpm.store_failed = false;
     TPM_RESULT result = TPMLIB_MainInit();
-    return result != TPM_SUCCESS ? result : tpm.load_result;
+    if (result == TPM_SUCCESS)
+        result = tpm.load_result;
+    if (result == TPM_SUCCESS && tpm.store_failed)
+        result = tpm_result_failure(tpm.parameters.version);
+    return result;
 }
 
 TPM_RESULT tpm_start(bool delete_volatile)

@@ -31,6 +31,15 @@ class InitStopShutdown(TpmTest):
         self.assertEqual(Control(file).init(), SUCCESS)
         self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
 
+    def test_init_of_a_tpm_that_cannot_be_stored_fails(self):
+        for tpm_2, name, result in ((True, "TMP2-00.permall", 0x101), (False, "TMP-00.permall", 9)):
+            directory = self.directory()
+            os.mkdir(os.path.join(directory, name))
+            daemon = self.start(tpm2=tpm_2, state_directory=directory)
+            self.assertEqual(Control(daemon.open()).init(), result)
+            os.rmdir(os.path.join(directory, name))
+            self.assertEqual(Control(daemon.open()).init(), SUCCESS)
+
     def test_stop_and_init_in_any_order_and_number(self):
         for tpm_2 in (True, False):
             _, file, client = self.start_running(tpm2=tpm_2)
