@@ -80,6 +80,24 @@ static bool is_renamed(const struct pid_file *file, int fd)
            (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino);
 }
 
+/* A wrong path must not cost the user a file. */
+static int check_holds_pid(int fd, const char *path, struct error *error)
+{
+    char text[32];
+
+    ssize_t size = pread(fd, text, sizeof text, 0);
+    if (size < 0)
+        return fail(error, "read", path);
+    if ((size_t)size < sizeof text) {
+        text[size] = '\0';
+        if (strspn(text, "0123456789 \n") == (size_t)size)
+            return 0;
+    }
+    error_set(error, "option --pid: '%s' exists and holds something else than a process id; "
+                     "remove it or choose another path", path);
+    return -1;
+}
+
 /* Removes what a dead daemon left.  The lock comes first: its holder is alive. */
 static int remove_stale(const struct pid_file *file, const char *path, struct error *error)
 {
@@ -100,6 +118,8 @@ static int remove_stale(const struct pid_file *file, const char *path, struct er
     int result;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         result = refuse_running(fd, path, error);
+    else if (check_holds_pid(fd, path, error) != 0)
+        result = -1;
     else if (!is_renamed(file, fd) && unlinkat(file->directory, file->name, 0) != 0)
         result = fail(error, "replace", path);
     else

@@ -22,9 +22,9 @@ struct pid_file {
 
 /* Opens `path`, or takes over `fd` if `path` is NULL; with neither (fd -1) the other functions do
  * nothing.  A file made here has mode 0644 whatever the umask.  Refused: a path that is something
- * else than a regular file, links included; a file that another daemon has locked; a descriptor of
- * something else than a regular file, or not open for writing.
- * 0, or -1 with a message that names the option --pid. */
+ * else than a regular file, links included; a file that another daemon has locked, or that holds
+ * something else than a process id; a descriptor of something else than a regular file, or not open
+ * for writing.  0, or -1 with a message that names the option --pid. */
 int pid_file_open(struct pid_file *file, const char *path, int fd, struct error *error);
 
 /* Writes this process's id and a newline, and nothing else, into the file.  0, or -1 with a

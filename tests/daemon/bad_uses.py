@@ -228,6 +228,8 @@ BAD = {
     "--pid file": [*bad_text("--pid", "file"),
                    Bad("--pid", "file=DIR/none/pid", code=FAILURE, says=["--pid", "DIR/none"]),
                    Bad("--pid", "file=DIR/state", code=FAILURE, says=["--pid", "DIR/state"]),
+                   Bad("--pid", "file=DIR/password", code=FAILURE,
+                       says=["--pid", "DIR/password", "process id"]),
                    Bad("--pid", "file=/dev/null", code=FAILURE, says=["--pid", "/dev/null"])],
     "--pid fd": [*bad_descriptor("--pid", "fd"),
                  Bad("--pid", "fd=0", code=FAILURE, says=["--pid", "regular file"]),

@@ -95,7 +95,7 @@ static void a_stale_file_is_replaced_by_a_new_one(void **state)
     struct pid_file file;
     struct error error;
 
-    make_file("1234567890 and more\n");
+    make_file("1234567890\n1234567890\n");
     int stale = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(pid_file_open(&file, path, -1, &error), 0);
     assert_int_equal(pid_file_write(&file, &error), 0);
@@ -168,6 +168,21 @@ static void what_is_not_a_file_is_not_replaced(void **state)
     assert_int_equal(pid_file_open(&file, path, -1, &error), -1);
     assert_non_null(strstr(error.text, path));
     assert_int_equal(access(path, F_OK), 0);
+}
+
+static void a_file_that_holds_no_pid_is_left_alone(void **state)
+{
+    (void)state;
+    const char *const contents[] = {"key = 1\n", "12345678901234567890123456789012\n", "1\n-\n"};
+    struct pid_file file;
+    struct error error;
+
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        make_file(contents[i]);
+        assert_int_equal(pid_file_open(&file, path, -1, &error), -1);
+        assert_non_null(strstr(error.text, path));
+        assert_contents(contents[i]);
+    }
 }
 
 static void a_missing_directory_is_named(void **state)
@@ -309,6 +324,7 @@ int main(void)
         TEST(somebody_elses_file_is_not_removed),
         TEST(links_are_not_followed),
         TEST(what_is_not_a_file_is_not_replaced),
+        TEST(a_file_that_holds_no_pid_is_left_alone),
         TEST(a_missing_directory_is_named),
         TEST(a_descriptor_is_written_from_the_start),
         TEST(unfit_descriptors_are_refused_and_stay_open),
