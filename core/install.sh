@@ -33,7 +33,7 @@ put 644 share/man/man1 doc/swtpm-plugin-check.1
 put 644 share/man/man4 doc/swtpm-ptm.4
 put 644 share/man/man7 doc/swtpm-storage-lmdb.7
 put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm_ioctl.8 doc/swtpm_bios.8 doc/swtpm-state.8
-for program in swtpm_cuse swtpm_ioctl swtpm_bios; do
+for program in swtpm_cuse swtpm_ioctl swtpm_bios swtpm-state; do
     put_as share/bash-completion/completions/$program doc/completion/$program.bash
     put 644 share/zsh/site-functions doc/completion/_$program
 done

@@ -127,6 +127,20 @@ class Tools(unittest.TestCase):
                                (f"--unix {COMPLETION}/_swtpm_b", [f"{COMPLETION}/_swtpm_bios"])):
             self.assertEqual(bash_offers(words, "swtpm_bios"), offered, words)
 
+    def test_bash_completes_swtpm_state(self):
+        for words, offered in (("re", ["rekey"]), ("--re", ["--replace"]),
+                               ("rekey --new-key n", ["none"]), ("--key file=x,m", ["x,mode="]),
+                               ("--key file=x,mode=aes-2", ["aes-256-cbc", "aes-256-gcm"]),
+                               (f"--permanent {COMPLETION}/_swtpm-s",
+                                [f"{COMPLETION}/_swtpm-state"])):
+            self.assertEqual(bash_offers(words, "swtpm-state"), offered, words)
+
+    def test_zsh_completes_swtpm_state(self):
+        for words, completed in (("rek", "rekey"), ("list --tpms", "list --tpmstate"),
+                                 ("--key form", "--key format="),
+                                 ("--key file=x,mode=aes-1", "--key file=x,mode=aes-128-cbc")):
+            self.assertEqual(zsh_completes(words, "swtpm-state"), completed)
+
     def test_zsh_completes_swtpm_ioctl(self):
         for words, completed in (("--sto", "--stop"), ("--save vol", "--save volatile"),
                                  ("-i /dev/nul", "-i /dev/null"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""swtpm_ioctl and swtpm_bios: --help, the manual page and the completions know the same options.
+"""swtpm_ioctl, swtpm_bios and swtpm-state: --help, the manual page and the completions know the same options.
 And swtpm-ptm(4): what it shows is C that compiles, with the structures of the header."""
 
 import os
@@ -13,7 +13,7 @@ from programs import TREE, ours, run
 DOC = os.path.join(TREE, "doc")
 HEADER = os.path.join(TREE, "core/include/swtpm_ptm.h")
 PTM_MANUAL = os.path.join(DOC, "swtpm-ptm.4")
-HELP = {"swtpm_ioctl": "--help", "swtpm_bios": "-h"}
+HELP = {"swtpm_ioctl": "--help", "swtpm_bios": "-h", "swtpm-state": "--help"}
 
 
 def read(path):
@@ -85,6 +85,9 @@ class Options(unittest.TestCase):
 
     def test_swtpm_bios(self):
         self.agree("swtpm_bios")
+
+    def test_swtpm_state(self):
+        self.agree("swtpm-state")
 
 
 class PtmManual(unittest.TestCase):
