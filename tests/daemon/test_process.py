@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The process: background and foreground, pid file, log, channel, start-up errors (COMPAT §1, §6)."""
+"""The process: background, pid file, log, channel, errors of the start (COMPAT §1, §6)."""
 
 import os
 import shutil

@@ -7,6 +7,7 @@ import re
 import shutil
 
 import tpm2
+from ptm import Control
 from tpm_test import TpmTest
 
 COMMANDS = 200
@@ -25,7 +26,7 @@ def is_for(variant):
 
 class SystemCalls(TpmTest):
     def trace(self, run):
-        """Runs run(file) on a daemon under strace; returns the (thread, call) pairs of that time."""
+        """Runs run(file) on a daemon under strace; returns the (thread, call) pairs seen."""
         path = os.path.join(self.directory(), "trace")
         # The sandbox would be closed to what strace needs of a process that it starts.
         daemon, file, _ = self.start_running(
@@ -56,11 +57,9 @@ class SystemCalls(TpmTest):
         self.assertGreaterEqual(counted["writev"], 2 * COMMANDS)
 
     def test_a_control_call_costs_its_read_and_its_reply(self):
-        import ptm
-
         def run(file):
             for _ in range(COMMANDS):
-                ptm.Control(file).get_capability()
+                Control(file).get_capability()
 
         calls = self.trace(run)
         self.assertLessEqual(len(calls), COMMANDS * 2 + 1)

@@ -2,8 +2,8 @@
 """One sequence of system calls on an echo device, and what its server gets to see of them.
 
 The sequence runs on a device node of a real kernel (RealDevice) or on the fake one (FakeDevice).
-strace shows what the server reads and writes; `messages` makes of that one line per message, without
-what differs from run to run.  tests/fake-kernel/recordings holds those of a real kernel.
+strace shows what the server reads and writes; `messages` makes of that one line per message,
+without what differs from run to run.  tests/fake-kernel/recordings holds those of a real kernel.
 """
 
 import codecs
@@ -35,7 +35,7 @@ def ioctl_number(direction, number, size, magic="E"):
     return direction << 30 | size << 16 | ord(magic) << 8 | number
 
 
-# ------------------------------------------------------------------------------- two kinds of device
+# ----------------------------------------------------------------------------- two kinds of device
 
 
 class Interrupted(Exception):
@@ -198,7 +198,7 @@ def run_sequence(device):
     file.close()
 
 
-# ------------------------------------------------------------------------------ what the server sees
+# ---------------------------------------------------------------------------- what the server sees
 
 STRACE = ("strace", "-xx", "-s", "128", "-e", "trace=read,writev")
 
@@ -237,7 +237,8 @@ def _field(names, name, value):
 
 
 def _request(names, data, size):
-    length, opcode, unique, node, uid, gid, pid, extension, _ = struct.unpack_from("<IIQQIIIHH", data)
+    header = struct.unpack_from("<IIQQIIIHH", data)
+    length, opcode, unique, node, uid, gid, pid, extension, _ = header
     assert length == size, (length, size)
     operation, layout, fields = _OPERATIONS[opcode]
     values = zip(fields, struct.unpack_from(layout, data, 40))
