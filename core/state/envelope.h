@@ -25,7 +25,7 @@ TPM_RESULT envelope_wrap(const struct state_key *key, enum tpm_version version,
                          enum state_type type, struct swtpm_bytes plain, struct buffer *envelope,
                          struct error *error);
 
-/* Wraps, and makes sure that the result unwraps to the same bytes: for what replaces the only copy. */
+/* Wraps, and makes sure that the result unwraps to the same: for what replaces the only copy. */
 TPM_RESULT envelope_wrap_proven(const struct state_key *key, enum tpm_version version,
                                 enum state_type type, struct swtpm_bytes plain,
                                 struct buffer *envelope, struct error *error);

@@ -17,12 +17,11 @@ enum header_offset {
 
 static TPM_RESULT check_versions(uint8_t version, uint8_t minimum, struct error *error)
 {
-    bool known = version == ENVELOPE_VERSION_STRONG
-                     ? minimum == version
-                     : (version == ENVELOPE_VERSION_UNTAGGED || version == ENVELOPE_VERSION_TAGGED) &&
-                           minimum >= ENVELOPE_VERSION_UNTAGGED && minimum <= version;
+    bool ours = version == ENVELOPE_VERSION_STRONG && minimum == ENVELOPE_VERSION_STRONG;
+    bool theirs = version <= ENVELOPE_VERSION_TAGGED && minimum <= version &&
+                  minimum >= ENVELOPE_VERSION_UNTAGGED;
 
-    if (known)
+    if (ours || theirs)
         return TPM_SUCCESS;
     error_set(error, "format version %u with minimum version %u is not known here: it is damaged "
                      "or was written by a newer program", version, minimum);

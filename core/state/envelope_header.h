@@ -19,7 +19,7 @@
 enum envelope_version {
     ENVELOPE_VERSION_UNTAGGED = 1, /* no TLVs; read only */
     ENVELOPE_VERSION_TAGGED = 2,   /* what the original writes */
-    /* With TLVs that only this program knows; far from the numbers that the original may use yet. */
+    /* With TLVs that only this program knows; far from what the original may use one day. */
     ENVELOPE_VERSION_STRONG = 128
 };
 
@@ -38,8 +38,8 @@ struct envelope_header {
 
 /*
  * Parses the header and checks each of its fields; *body is what follows it.  Only what one of the
- * known writers writes is taken, since nothing but this check protects the header of a state that is
- * not encrypted by AES-GCM.  TPM_BAD_VERSION if a newer program wrote it, TPM_FAIL if it is no
+ * known writers writes is taken, since nothing but this check protects the header of a state that
+ * is not encrypted by AES-GCM.  TPM_BAD_VERSION if a newer program wrote it, TPM_FAIL if it is no
  * envelope; outputs are untouched then.
  */
 TPM_RESULT envelope_header_parse(struct swtpm_bytes envelope, struct envelope_header *header,

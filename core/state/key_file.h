@@ -20,13 +20,14 @@ struct key_file {
     char name[128]; /* for messages: "'/etc/tpm.key'" or "file descriptor 7" */
 };
 
-/* Reads the one source that `parameters` name to its end, warns through the log if it is a file that
- * anyone can read, and closes the descriptor.  0, or -1 with a message that names the option. */
+/* Reads the one source that `parameters` name to its end, warns through the log if it is a file
+ * that anyone can read, and closes the descriptor.  0, or -1 with a message that names the
+ * option. */
 int key_file_read(const struct key_parameters *parameters, struct key_file *file,
                   struct error *error);
 
-/* Removes the file that was read, once it has proved to be a key: of a bad one the user may need the
- * only copy.  0, or -1 with a message that names the option. */
+/* Removes the file that was read, once it has proved to be a key: of a bad one the user may need
+ * the only copy.  0, or -1 with a message that names the option. */
 int key_file_remove(const struct key_parameters *parameters, struct error *error);
 
 /* Wipes what was read. */

@@ -28,9 +28,9 @@ struct state_blob_keys {
 };
 
 /*
- * Wraps a plain state into a blob.  With a state key, and unless `decrypted` is asked for (flag 1 of
- * GET_STATEBLOB), the state in it is encrypted under that key, and *encrypted (flag 2 of its answer)
- * tells so.  With a migration key the whole is encrypted under that besides.
+ * Wraps a plain state into a blob.  With a state key, and unless `decrypted` is asked for (flag 1
+ * of GET_STATEBLOB), the state in it is encrypted under that key, and *encrypted (flag 2 of its
+ * answer) tells so.  With a migration key the whole is encrypted under that besides.
  */
 TPM_RESULT state_blob_wrap(const struct state_blob_keys *keys, enum tpm_version version,
                            enum state_type type, struct swtpm_bytes plain, bool decrypted,

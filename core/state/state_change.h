@@ -44,8 +44,8 @@ void state_change_remove(struct state_change *change, const char *name);
 /* Wipes and empties. */
 void state_change_free(struct state_change *change);
 
-/* Makes the change.  0, or a code of enum swtpm_plugin_result: the message says whether the store is
- * as it was, or the change is made and will be finished by the next who locks the store. */
+/* Makes the change.  0, or a code of enum swtpm_plugin_result: the message says whether the store
+ * is as it was, or the change is made and will be finished by the next who locks the store. */
 int state_change_commit(struct storage *storage, enum tpm_version version,
                         const struct state_change *change, bool durable, struct error *error);
 

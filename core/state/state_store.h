@@ -67,9 +67,9 @@ void state_store_forget(struct state_store *store);
  * Without the lock, a store with an unfinished change of several values is TPM_FAIL.
  *
  * A permanent state that is missing while a volatile, a saved or a backup of the permanent state is
- * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM over
- * it.  With `backup`, a permanent state that does not load is taken from its backup, and the log
- * says so.
+ * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM
+ * over it.  With `backup`, a permanent state that does not load is taken from its backup, and the
+ * log says so.
  *
  * While the lock is held, a state that was loaded or stored before is not read again.
  */

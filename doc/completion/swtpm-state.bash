@@ -4,8 +4,8 @@
 # The options; those that take a value end with '='.
 _swtpm-state_options()
 {
-    echo '--tpmstate= --tpm2 --key= --new-key= --migration-key= --permanent= --volatile= --savestate=
-        --decrypted --to= --replace --crypto= --plugin-dir= --runas= --version --help'
+    echo '--tpmstate= --tpm2 --key= --new-key= --migration-key= --permanent= --volatile=
+        --savestate= --decrypted --to= --replace --crypto= --plugin-dir= --runas= --version --help'
 }
 
 # The sub-options of an option; those that take a value end with '='.

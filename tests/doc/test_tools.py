@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""swtpm_ioctl, swtpm_bios and swtpm-state: --help, the manual page and the completions know the same options.
-And swtpm-ptm(4): what it shows is C that compiles, with the structures of the header."""
+"""swtpm_ioctl, swtpm_bios and swtpm-state: --help, the manual page and the completions know the
+same options.  And swtpm-ptm(4): what it shows is C that compiles, with the structures of the
+header."""
 
 import os
 import re

@@ -34,7 +34,8 @@ static struct state_key *make_key(enum key_mode mode, bool strong)
     struct error error;
     int fd = memfd_create("key", MFD_CLOEXEC);
 
-    if (write(fd, secret, mode == KEY_MODE_AES_128_CBC ? 16 : 32) < 0 || lseek(fd, 0, SEEK_SET) != 0)
+    if (write(fd, secret, mode == KEY_MODE_AES_128_CBC ? 16 : 32) < 0 ||
+        lseek(fd, 0, SEEK_SET) != 0)
         abort();
     if (strong)
         parameters.password_fd = fd;

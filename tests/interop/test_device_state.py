@@ -272,6 +272,6 @@ class Tpm2Device(DeviceTest, unittest.TestCase):
 
 class Tpm12Device(DeviceTest, unittest.TestCase):
     tpm2 = False
-    # libtpms tests itself for most of a second whenever a TPM 1.2 starts.  The state is unwrapped by
-    # the same code, so that a few bytes are enough.
+    # libtpms tests itself for most of a second whenever a TPM 1.2 starts.  The state is unwrapped
+    # by the same code, so that a few bytes are enough.
     stride = 301

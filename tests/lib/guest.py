@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a guest does with its TPM: work that leaves traces in the permanent and in the volatile state,
-by which the same TPM is known again."""
+"""What a guest does with its TPM: work that leaves traces in the permanent and in the volatile
+state, by which the same TPM is known again."""
 
 import tpm2
 import tpm12

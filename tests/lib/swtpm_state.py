@@ -20,8 +20,8 @@ def swtpm_state(command, state_directory, *options, tpm2=True, check=True, **key
 
 
 def stored(state_directory):
-    """{name: bytes} of all values that are stored.  The lock file is none, nor is what an interrupted
-    write has left: a temporary file, which the next one replaces."""
+    """{name: bytes} of all values that are stored.  The lock file is none, nor is what an
+    interrupted write has left: a temporary file, which the next one replaces."""
     values = {}
     for name in os.listdir(state_directory):
         if not name.startswith((".", "TMP")):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""swtpm-state on the command line: what it prints, what it refuses, and what it leaves as it was."""
+"""swtpm-state on the command line: what it prints, what it refuses, what it leaves as it was."""
 
 import os
 import pwd
@@ -269,8 +269,8 @@ class StateTool(unittest.TestCase):
         uri = f"backend-uri=lmdb://{self.path('many.lmdb')}?tpm=first"
         swtpm_state("copy", self.state, "--to", uri)
         back = self.path("back")
-        command = [ours("swtpm-state"), "copy", "--plugin-dir", PLUGINS, "--tpm2", "--tpmstate", uri,
-                   "--to", f"dir={back}"]
+        command = [ours("swtpm-state"), "copy", "--plugin-dir", PLUGINS, "--tpm2",
+                   "--tpmstate", uri, "--to", f"dir={back}"]
         self.assertEqual(run(*command).returncode, 0)
         self.assertEqual(stored(back), VALUES)
         done = run(*command)
@@ -291,7 +291,8 @@ class StateTool(unittest.TestCase):
         for path in [self.state, *(os.path.join(self.state, name) for name in VALUES)]:
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
         # The key is root's: it is read before root goes.
-        swtpm_state("rekey", self.state, "--new-key", self.keys.argument("gcm"), "--runas", "nobody")
+        swtpm_state("rekey", self.state, "--new-key", self.keys.argument("gcm"),
+                    "--runas", "nobody")
         for name in VALUES:
             self.assertEqual(os.stat(os.path.join(self.state, name)).st_uid, nobody.pw_uid)
         swtpm_state("verify", self.state, *self.keys.options("gcm"), "--runas", "nobody")

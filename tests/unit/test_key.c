@@ -375,7 +375,8 @@ static void a_key_lies_in_locked_memory(void **state)
     bool works = count_mappings(" rd wr", " lo") > 0;
     munmap(page, 4096);
     if (!works) {
-        print_message("skipped: a_key_lies_in_locked_memory: the sanitizer makes mlock do nothing\n");
+        print_message("skipped: a_key_lies_in_locked_memory: "
+                      "the sanitizer makes mlock do nothing\n");
         skip();
     }
     struct state_key *key = keys_binary(KEY_MODE_AES_128_CBC, 'k');

@@ -192,7 +192,7 @@ static void the_other_tpm_version_is_left_alone(void **state)
     assert_true(pending);
 }
 
-/* ------------------------------------------------------------------------- as the daemon sees it */
+/* ------------------------------------------------------------------------ as the daemon sees it */
 
 static struct state_store *open_store(struct storage *storage)
 {

@@ -9,8 +9,8 @@
 /* State blobs in files; "-" is standard input or output.  0, or -1 with a message that names the
  * file. */
 
-/* Makes a new file that nobody else can read, and has it on its medium; an existing one is an error.
- * On failure the file is gone again. */
+/* Makes a new file that nobody else can read, and has it on its medium; an existing one is an
+ * error.  On failure the file is gone again. */
 int blob_stream_write(const char *path, struct swtpm_bytes blob, struct error *error);
 
 /* Reads at most STATE_BLOB_MAX bytes and appends them to `blob`. */

@@ -18,7 +18,7 @@ struct options {
     const char *key;
     const char *new_key; /* of rekey */
     const char *migration_key;
-    const char *files[STATE_SAVE + 1]; /* state blobs, by enum state_type; "-" is a standard stream */
+    const char *files[STATE_SAVE + 1]; /* state blobs, by enum state_type; "-": a stream */
     bool decrypted; /* export: the state in the blob is not encrypted with --key */
     bool replace;   /* import, copy: the TPM that is there goes */
     const char *crypto;

@@ -26,7 +26,7 @@ enum place_use {
     PLACE_MAKE   /* locked; it may be made */
 };
 
-/* Parses the argument of `option` (NULL: the environment decides) and loads the plugin.  0 or -1. */
+/* Parses the argument of `option` (NULL: the environment decides), loads the plugin.  0 or -1. */
 int place_load(struct place *place, const char *option, const char *text,
                const struct plugin_search *search, struct error *error);
 
