@@ -458,6 +458,7 @@ int daemon_run(const struct config *config)
     struct error error;
     int exit_code = EXIT_CODE_FAILURE;
 
+    signals_ignore_broken_pipes();
     if (run_steps(&daemon, steps_before_fork,
                   sizeof steps_before_fork / sizeof *steps_before_fork) != 0) {
         release(&daemon);

@@ -18,17 +18,22 @@ static void note(int signal_number)
         device_wake(device_to_wake);
 }
 
+void signals_ignore_broken_pipes(void)
+{
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGPIPE, &ignored, NULL);
+}
+
 /* Without SA_RESTART, so that a blocked read of the channel ends. */
 void signals_watch(struct device *device)
 {
     struct sigaction noted = {.sa_handler = note};
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     device_to_wake = device;
     sigaction(SIGTERM, &noted, NULL);
     sigaction(SIGINT, &noted, NULL);
     sigaction(SIGHUP, &noted, NULL);
-    sigaction(SIGPIPE, &ignored, NULL);
 }
 
 void signals_forget_device(void)

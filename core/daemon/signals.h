@@ -11,6 +11,9 @@
  * opens the log again, SIGPIPE is ignored.  The handlers only note the signal and wake the loop.
  */
 
+/* From now on who writes into a pipe without a reader (a log, a capture) gets EPIPE. */
+void signals_ignore_broken_pipes(void);
+
 /* Installs the handlers, which wake `device` from now on. */
 void signals_watch(struct device *device);
 

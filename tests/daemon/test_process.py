@@ -86,6 +86,20 @@ class Channel(TpmTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("vtpm-test", done.stderr)
 
+    def test_a_log_and_a_capture_that_nobody_reads_do_not_end_the_start(self):
+        kernel = FakeKernel()
+        self.addCleanup(kernel.close)
+        kernel.hang_up()
+        for option in ("--pcap", "--log"):
+            reader, writer = os.pipe()
+            os.close(reader)
+            self.addCleanup(os.close, writer)
+            done = run_program("--name", "vtpm-test", "--tpm2", "--foreground", "--cuse-fd",
+                               str(kernel.server_fd), "--tpmstate", f"dir={self.directory()}",
+                               option, f"fd={writer}", pass_fds=[kernel.server_fd, writer])
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("swtpm_cuse: ", done.stderr)
+
 
 class Plugins(TpmTest):
     def test_without_a_plugin_it_says_so_and_ends(self):
