@@ -19,10 +19,11 @@ SANITIZED = os.path.basename(BUILD_DIR) in ("asan", "tsan")
 TIMEOUT = 900
 
 
+RELEASE_ONLY = unittest.skipIf(SANITIZED, "the same as in the release variant")
+
+
 def is_for(variant):
-    if variant != "release":
-        return "the kit counts allocations and system calls, and a sanitizer adds its own"
-    return None
+    return "the kit forks with threads, and traces" if variant == "tsan" else None
 
 
 class Check:
@@ -67,32 +68,34 @@ class WithDirectory(unittest.TestCase):
 
 
 class OurPlugins(WithDirectory):
-    """In the sandbox too."""
+    """In the sandbox too, but for the sanitized variant: that makes system calls of its own, and
+    exports symbols."""
 
-    def check(self, plugin, *location):
-        check = Check("--seccomp", os.path.join(PLUGINS, plugin), *location)
-        self.assertEqual((check.status, check.errors), (0, ""), check.text)
-        self.assertEqual(check.failed, {})
-        return check
+    def check(self, plugin, *location, skipped=()):
+        options = [] if SANITIZED else ["--seccomp"]
+        check = Check(*options, os.path.join(PLUGINS, plugin), *location)
+        self.assertEqual(check.errors, "")
+        self.assertEqual(set(check.failed), {"S2"} if SANITIZED else set(), check.text)
+        self.assertEqual(set(check.skipped) - ({"S6"} if SANITIZED else set()), set(skipped))
 
     def test_storage_dir_passes_everything(self):
-        self.assertEqual(self.check("storage-dir.so").skipped, {})
+        self.check("storage-dir.so")
 
     def test_storage_file_passes_everything(self):
-        self.assertEqual(self.check("storage-file.so").skipped, {})
+        self.check("storage-file.so")
 
     def test_storage_lmdb_passes_everything(self):
-        location = f"{self.directory}/{{}}?tpm=one"
-        self.assertEqual(self.check("storage-lmdb.so", location).skipped, {})
+        self.check("storage-lmdb.so", f"{self.directory}/{{}}?tpm=one")
 
     def test_storage_lmdb_passes_with_many_tpms_in_one_environment(self):
-        check = self.check("storage-lmdb.so", f"{self.directory}/environment?tpm=tpm-{{}}")
-        self.assertEqual(list(check.skipped), ["S34"])
+        self.check("storage-lmdb.so", f"{self.directory}/environment?tpm=tpm-{{}}",
+                   skipped=["S34"])
 
     def test_crypto_gnutls_passes_everything(self):
-        self.assertEqual(self.check("crypto-gnutls.so").skipped, {})
+        self.check("crypto-gnutls.so")
 
 
+@RELEASE_ONLY
 class Template(unittest.TestCase):
     def test_the_template_for_authors_passes_what_it_claims(self):
         check = Check(os.path.join(TEST_PLUGINS, "storage-mem.so"))
@@ -148,6 +151,7 @@ NOT_LOADED = {
 }
 
 
+@RELEASE_ONLY
 class FlawedPlugins(WithDirectory):
     def test_without_a_flaw_everything_passes(self):
         check = Check("--seccomp", os.path.join(BAD_PLUGINS, "storage-flawless.so"))
@@ -208,6 +212,7 @@ class FlawedPlugins(WithDirectory):
         self.assertIn("-z relro", Check("--only", "S4", path).reasons())
 
 
+@RELEASE_ONLY
 class Contract(unittest.TestCase):
     """Header and kit say the same."""
 
@@ -269,6 +274,6 @@ class CommandLine(unittest.TestCase):
                 self.assertIn(words, done.stderr)
 
     def test_the_plan_is_kept(self):
-        check = Check("--only", "S[1-5]", os.path.join(PLUGINS, "crypto-gnutls.so"))
-        self.assertEqual(check.plan, 5)
-        self.assertEqual(check.passed, ["S1", "S2", "S3", "S4", "S5"])
+        check = Check("--only", "S[3-5]", os.path.join(PLUGINS, "crypto-gnutls.so"))
+        self.assertEqual(check.plan, 3)
+        self.assertEqual(check.passed, ["S3", "S4", "S5"])

@@ -11,6 +11,7 @@
 static _Thread_local bool counting;
 static _Thread_local unsigned counted;
 static _Thread_local unsigned failing;
+static _Thread_local bool finding;
 static atomic_long balance;
 
 void allocation_begin(unsigned fail)
@@ -31,16 +32,21 @@ long allocation_balance(void)
     return balance;
 }
 
-/* The next definition of a function; a pointer to data cannot be cast to one to a function. */
+/* The next definition of a function; a pointer to data cannot be cast to one to a function.  dlsym
+ * itself allocates for what it has to say of a failure: not meanwhile. */
 static void find(const char *name, void *function_pointer)
 {
+    finding = true;
     *(void **)function_pointer = dlsym(RTLD_NEXT, name);
+    finding = false;
     if (*(void **)function_pointer == NULL)
         abort();
 }
 
 static bool is_to_fail(void)
 {
+    if (finding)
+        return true;
     if (!counting)
         return false;
     counted++;
@@ -61,7 +67,7 @@ void *malloc(size_t size)
 {
     static void *(*real)(size_t size);
 
-    if (real == NULL)
+    if (real == NULL && !finding)
         find("malloc", &real);
     return is_to_fail() ? NULL : made(real(size));
 }
@@ -70,7 +76,7 @@ void *calloc(size_t count, size_t size)
 {
     static void *(*real)(size_t count, size_t size);
 
-    if (real == NULL)
+    if (real == NULL && !finding)
         find("calloc", &real);
     return is_to_fail() ? NULL : made(real(count, size));
 }
@@ -79,7 +85,7 @@ void *realloc(void *memory, size_t size)
 {
     static void *(*real)(void *memory, size_t size);
 
-    if (real == NULL)
+    if (real == NULL && !finding)
         find("realloc", &real);
     if (is_to_fail())
         return NULL;
@@ -92,7 +98,7 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 {
     static int (*real)(void **memory, size_t alignment, size_t size);
 
-    if (real == NULL)
+    if (real == NULL && !finding)
         find("posix_memalign", &real);
     if (is_to_fail())
         return ENOMEM;
@@ -106,7 +112,7 @@ void *aligned_alloc(size_t alignment, size_t size)
 {
     static void *(*real)(size_t alignment, size_t size);
 
-    if (real == NULL)
+    if (real == NULL && !finding)
         find("aligned_alloc", &real);
     return is_to_fail() ? NULL : made(real(alignment, size));
 }
@@ -115,6 +121,8 @@ void free(void *memory)
 {
     static void (*real)(void *memory);
 
+    if (finding)
+        return;
     if (real == NULL)
         find("free", &real);
     if (counting && memory != NULL)

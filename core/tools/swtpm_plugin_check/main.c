@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,36 +55,49 @@ static int split_file_name(char *base, struct subject *subject)
     return -1;
 }
 
-/* The subject owns its strings to the end of the program. */
-static int find_subject(const struct options *options, struct subject *subject, struct error *error)
-{
-    char *given = strdup(options->file);
-    char *again = strdup(options->file);
+/* What the strings of the subject are cut from. */
+struct subject_text {
+    char directory[PATH_MAX];
+    char file[2 * PATH_MAX];
+    char base[PATH_MAX];
+};
 
-    if (given == NULL || again == NULL) {
-        error_set(error, "no memory");
+static int find_directory(const char *file, struct subject_text *text, struct error *error)
+{
+    char given[PATH_MAX];
+
+    if (strlen(file) >= sizeof given) {
+        error_set(error, "the path '%.100s' is too long", file);
         return -1;
     }
-    /* The directory is resolved, the file is not: its name counts. */
-    subject->directory = realpath(dirname(given), NULL);
-    if (subject->directory == NULL) {
-        error_set(error, "cannot find '%s': %s", options->file, strerror(errno));
+    strcpy(given, file);
+    if (realpath(dirname(given), text->directory) == NULL) {
+        error_set(error, "cannot find '%s': %s", file, strerror(errno));
         return -1;
     }
-    char *base = basename(again);
-    if (asprintf((char **)(uintptr_t)&subject->file, "%s/%s", subject->directory, base) < 0) {
-        error_set(error, "no memory");
+    strcpy(given, file);
+    strcpy(text->base, basename(given));
+    return 0;
+}
+
+/* The directory is resolved, the file is not: its name counts. */
+static int find_subject(const struct options *options, struct subject_text *text,
+                        struct subject *subject, struct error *error)
+{
+    if (find_directory(options->file, text, error) != 0)
+        return -1;
+    snprintf(text->file, sizeof text->file, "%s/%s", text->directory, text->base);
+    if (access(text->file, R_OK) != 0) {
+        error_set(error, "cannot read '%s': %s", text->file, strerror(errno));
         return -1;
     }
-    if (access(subject->file, R_OK) != 0) {
-        error_set(error, "cannot read '%s': %s", subject->file, strerror(errno));
-        return -1;
-    }
-    if (split_file_name(base, subject) != 0) {
+    if (split_file_name(text->base, subject) != 0) {
         error_set(error, "'%s' is not named like a plugin: storage-NAME.so or crypto-NAME.so",
                   options->file);
         return -1;
     }
+    subject->directory = text->directory;
+    subject->file = text->file;
     subject->seccomp = options->seccomp;
     return 0;
 }
@@ -203,6 +217,7 @@ static int check_plugin(struct subject *subject, const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
+    struct subject_text text;
     struct subject subject = {0};
     struct error error;
 
@@ -214,7 +229,7 @@ int main(int argc, char **argv)
         puts("swtpm-plugin-check " SWTPM_VERSION);
     else if (options.list)
         print_list();
-    else if (find_subject(&options, &subject, &error) != 0)
+    else if (find_subject(&options, &text, &subject, &error) != 0)
         return complain(&error);
     else
         return check_plugin(&subject, &options);
