@@ -7,11 +7,8 @@ import itertools
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import unittest
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from debian_swtpm import DebianSwtpm
 from fake_server import FakeServer, tpm_command_size, words
