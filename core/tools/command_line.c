@@ -67,8 +67,7 @@ static int refuse_unknown(const struct parse *parse, const char *typed)
     if (nearest != NULL && strlen(without_dashes(typed)) > 1)
         error_set(parse->error, "no option '%s'; did you mean %s?", typed, nearest->name);
     else
-        error_set(parse->error, "no option '%s'; %s lists the options", typed,
-                  help_option(parse));
+        error_set(parse->error, "no option '%s'; %s lists the options", typed, help_option(parse));
     return -1;
 }
 

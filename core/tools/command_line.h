@@ -52,7 +52,7 @@ command_line_take command_line_set_device;
 command_line_take command_line_set_tcp;
 command_line_take command_line_set_unix;
 
-/* Ends a tool that printed something: 0, or 1 with a message if standard output could not take it. */
+/* Ends a tool that printed something: 0, or 1 with a message if standard output did not take it. */
 int command_line_finish_output(const char *tool);
 
 #endif

@@ -182,11 +182,11 @@ class OnDebiansSwtpm(TestCase):
 
     def test_a_sequence_of_boots_ends_as_with_debians(self):
         for tpm2 in (False, True):
-            ours_, debians_ = self.statuses(tpm2, ["-o"], ["-o"], ["-n", "-ea"], ["-n", "-cs", "-u"],
-                                            ["-s"], ["-n", "-u"])
-            self.assertEqual(ours_, debians_)
-            self.assertIn(GOOD, ours_)
-            self.assertIn(TPM_ERROR, ours_)
+            our, debian = self.statuses(tpm2, ["-o"], ["-o"], ["-n", "-ea"], ["-n", "-cs", "-u"],
+                                        ["-s"], ["-n", "-u"])
+            self.assertEqual(our, debian)
+            self.assertIn(GOOD, our)
+            self.assertIn(TPM_ERROR, our)
 
     def test_a_tpm_that_is_started_deactivated(self):
         self.assertEqual(*self.statuses(False, ["-d"], ["-n", "-ea"]))
@@ -222,7 +222,8 @@ class Environment(TestCase):
     def test_tcp_by_the_environment(self):
         with FakeServer(tpm_command_size, good_answer, socket.AF_INET) as server:
             port = server.options[1].rpartition(":")[2]
-            for extra in ({}, {"TCSD_TCP_DEVICE_HOSTNAME": "localhost"}, {"TPM_DEVICE": "/dev/null"}):
+            for extra in ({}, {"TCSD_TCP_DEVICE_HOSTNAME": "localhost"},
+                          {"TPM_DEVICE": "/dev/null"}):
                 self.assert_silent(run(BIOS, "-o", environment={
                     "TCSD_USE_TCP_DEVICE": "1", "TCSD_TCP_DEVICE_PORT": port, **extra}))
             self.assertEqual(server.connections, 3)

@@ -361,7 +361,8 @@ class Files(TestCase):
         with open(self.path("huge"), "wb") as file:
             file.truncate((16 << 20) + 1)
         for path, reason in ((self.path("none"), "No such file"), (self.directory, "directory"),
-                             (self.path("huge"), "16777216 bytes"), ("/dev/zero", "16777216 bytes")):
+                             (self.path("huge"), "16777216 bytes"),
+                             ("/dev/zero", "16777216 bytes")):
             done, sent = self.load(path)
             self.assert_fails(done, f"'{path}'", reason)
             self.assertEqual(sent, b"")

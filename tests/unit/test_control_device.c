@@ -21,15 +21,15 @@
 enum { BLOB_SIZE = 10000 };
 
 static struct {
-    int other_end;        /* of the pipe; -1: none */
+    int other_end; /* of the pipe; -1: none */
     uint8_t blob[BLOB_SIZE];
-    size_t size;          /* of the blob that is given, or taken so far */
-    size_t announced;     /* more than `size`: the device lies */
-    uint32_t result;      /* of every call */
-    int error;            /* errno of every call, 0: none */
-    size_t calls;         /* made so far */
-    bool complete;        /* the last part was given */
-    size_t wrong_length;  /* not 0: what the length of a part is said to be */
+    size_t size;         /* of the blob that is given, or taken so far */
+    size_t announced;    /* more than `size`: the device lies */
+    uint32_t result;     /* of every call */
+    int error;           /* errno of every call, 0: none */
+    size_t calls;        /* made so far */
+    bool complete;       /* the last part was given */
+    size_t wrong_length; /* not 0: what the length of a part is said to be */
 } device;
 
 static int give_part(union ptm_get_state *state)
@@ -151,8 +151,8 @@ static void a_blob_is_fetched_whole_by_calls_and_by_reading(void **state)
         struct error error;
         uint32_t result = 1;
 
-        assert_int_equal(control_channel_get_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob,
-                                                   &result, &error), 0);
+        assert_int_equal(
+            control_channel_get_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
         assert_int_equal(result, 0);
         assert_int_equal(blob.size, device.size);
         if (blob.size > 0)
@@ -177,8 +177,8 @@ static void a_blob_is_given_whole_by_calls_and_by_writing(void **state)
         assert_int_equal(buffer_append(&blob, device.blob, device.size), 0);
         device.size = 0;
         memset(device.blob, 0, sizeof device.blob);
-        assert_int_equal(control_channel_set_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob,
-                                                   &result, &error), 0);
+        assert_int_equal(
+            control_channel_set_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
         assert_int_equal(result, 0);
         assert_true(device.complete);
         assert_int_equal(device.size, blob.size);
@@ -200,8 +200,8 @@ static void a_result_ends_the_transfer(void **state)
     (void)state;
     struct control_channel channel = connect_device(FROM_DEVICE, BLOB_SIZE, 0);
     device.result = 0xa;
-    assert_int_equal(control_channel_get_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result,
-                                               &error), 0);
+    assert_int_equal(
+        control_channel_get_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
     assert_int_equal(result, 0xa);
     assert_int_equal(blob.size, 0);
 
@@ -209,8 +209,8 @@ static void a_result_ends_the_transfer(void **state)
     device.result = 0xa;
     static const uint8_t data[2 * PTM_STATE_BLOB_PART_MAX];
     assert_int_equal(buffer_append(&blob, data, sizeof data), 0);
-    assert_int_equal(control_channel_set_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result,
-                                               &error), 0);
+    assert_int_equal(
+        control_channel_set_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
     assert_int_equal(result, 0xa);
     assert_int_equal(device.calls, 1);
     buffer_free(&blob);
@@ -222,8 +222,8 @@ static void expect_failure(struct control_channel *channel, const char *wanted)
     struct error error;
     uint32_t result = 0;
 
-    assert_int_equal(control_channel_get_state(channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result,
-                                               &error), -1);
+    assert_int_equal(
+        control_channel_get_state(channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), -1);
     assert_int_equal(blob.size, 0);
     assert_non_null(strstr(error.text, "/dev/fake"));
     assert_non_null(strstr(error.text, wanted));

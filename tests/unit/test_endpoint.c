@@ -46,9 +46,9 @@ static void what_is_left_out_of_a_tcp_address_is_the_default(void **state)
 
 static void a_malformed_tcp_address_leaves_the_endpoint_as_it_was(void **state)
 {
-    static const char *const texts[] = {"",       "::1",      "a:b:1",   "[::1",       "[::1]1",
-                                        "host:0", "host:x",   "host:-1", "host:65536", "host: 1",
-                                        "[::1]]", "[::1]:1:"};
+    static const char *const texts[] = {"",           "::1",     "a:b:1",  "[::1",
+                                        "[::1]1",     "host:0",  "host:x", "host:-1",
+                                        "host:65536", "host: 1", "[::1]]", "[::1]:1:"};
     const struct endpoint none = {.default_port = 6546};
 
     (void)state;

@@ -9,8 +9,8 @@
 
 /* How the TPM is started; the last of -c, -s, -d and -n counts. */
 enum startup {
-    STARTUP_CLEAR, /* -c, the default */
-    STARTUP_STATE, /* -s */
+    STARTUP_CLEAR,       /* -c, the default */
+    STARTUP_STATE,       /* -s */
     STARTUP_DEACTIVATED, /* -d: TPM 1.2 only, a TPM 2 is not started then */
     STARTUP_NONE         /* -n */
 };
@@ -21,11 +21,11 @@ struct options {
     bool version;
     struct endpoint endpoint;
     bool tpm2;
-    int startup;             /* enum startup */
-    bool startup_only;       /* -o: no activation */
-    bool ensure_activated;   /* -ea */
-    bool self_test;          /* -cs */
-    bool give_up_presence;   /* -u */
+    int startup;           /* enum startup */
+    bool startup_only;     /* -o: no activation */
+    bool ensure_activated; /* -ea */
+    bool self_test;        /* -cs */
+    bool give_up_presence; /* -u */
 };
 
 /* Reads and checks all; nothing outside of the process is touched.  0, or -1 with a message that

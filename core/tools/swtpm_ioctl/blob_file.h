@@ -22,8 +22,8 @@
 int blob_file_write(const char *path, const struct buffer *blob, struct error *error);
 
 /* Appends the file's contents to `blob`; more than `limit` bytes are an error.  Links are followed:
- * reading what the user named harms nothing, and /dev/stdin is a link.  0, or -1 with a message that
- * names the path. */
+ * reading what the user named harms nothing, and /dev/stdin is a link.  0, or -1 with a message
+ * that names the path. */
 int blob_file_read(const char *path, size_t limit, struct buffer *blob, struct error *error);
 
 #endif

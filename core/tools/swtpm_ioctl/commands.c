@@ -9,7 +9,7 @@
 #include "tools/swtpm_ioctl/blob_file.h"
 #include "tools/transport/ptm_layout.h"
 
-/* What libtpms says of a state that a TPM does not have (TPM_RETRY of the TPM 1.2 specification). */
+/* What libtpms says of a state that a TPM does not have: TPM_RETRY (TPM Main 1.2 Part 2 §16). */
 #define RESULT_NO_SUCH_STATE UINT32_C(0x800)
 
 /* Far more than any libtpms has to tell. */

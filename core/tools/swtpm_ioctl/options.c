@@ -11,11 +11,7 @@
 
 #define TRANSFER_SIZE_VARIABLE "SWTPM_IOCTL_BUFFERSIZE"
 
-enum {
-    DEFAULT_PORT = 6546,
-    LOCALITY_MAX = 4,
-    TRANSFER_SIZE_MAX = 16 << 20
-};
+enum { DEFAULT_PORT = 6546, LOCALITY_MAX = 4, TRANSFER_SIZE_MAX = 16 << 20 };
 
 /* ---------------------------------------------------------------------------------- table ----- */
 
@@ -137,8 +133,8 @@ static int parse_number(const struct command *command, const char *text, uint64_
 {
     if (number_parse(text, command->number_base, command->number_max, number) == 0)
         return 0;
-    error_set(error, "'%s' is not %s; give a number from 0 to %" PRIu64, text,
-              command->number_name, command->number_max);
+    error_set(error, "'%s' is not %s; give a number from 0 to %" PRIu64, text, command->number_name,
+              command->number_max);
     return -1;
 }
 
@@ -196,8 +192,10 @@ static int use_environment(struct options *options, struct error *error)
     if (text == NULL || *text == '\0')
         return 0;
     if (number_parse(text, 10, TRANSFER_SIZE_MAX, &size) != 0) {
-        error_set(error, "the environment variable " TRANSFER_SIZE_VARIABLE " is '%s'; give a "
-                         "number of bytes up to %d, or unset it", text, TRANSFER_SIZE_MAX);
+        error_set(error,
+                  "the environment variable " TRANSFER_SIZE_VARIABLE " is '%s'; give a "
+                  "number of bytes up to %d, or unset it",
+                  text, TRANSFER_SIZE_MAX);
         return -1;
     }
     options->transfer_size = size;

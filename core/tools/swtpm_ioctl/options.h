@@ -14,8 +14,8 @@ struct options {
     bool help;
     bool version;
     struct endpoint endpoint;
-    const struct command *command;     /* what to do; of static storage */
-    const char *command_name;          /* its option */
+    const struct command *command; /* what to do; of static storage */
+    const char *command_name;      /* its option */
     struct command_values values;
     size_t transfer_size; /* of SWTPM_IOCTL_BUFFERSIZE, in bytes; 0: not set */
 };

@@ -8,10 +8,7 @@
 #include "util/big_endian.h"
 #include "util/file.h"
 
-enum {
-    SIZE_OFFSET = 2,
-    RESULT_OFFSET = 6
-};
+enum { SIZE_OFFSET = 2, RESULT_OFFSET = 6 };
 
 /* What the response needs to have for its next step: a header first, then what that says. */
 static size_t expected_size(const struct command_response *response)
@@ -29,8 +26,10 @@ static int check_size(const struct endpoint *endpoint, const struct command_resp
 
     if (response->size <= expected && expected <= sizeof response->bytes)
         return 0;
-    error_set(error, "malformed response of %s: %zu bytes so far, but its header says %zu; is that "
-                     "a TPM's command channel?", endpoint->name, response->size, expected);
+    error_set(error,
+              "malformed response of %s: %zu bytes so far, but its header says %zu; is that "
+              "a TPM's command channel?",
+              endpoint->name, response->size, expected);
     return -1;
 }
 
@@ -40,12 +39,13 @@ static int receive(int fd, const struct endpoint *endpoint, struct command_respo
     response->size = 0;
     do {
         /* A device gives as much as there is room for, so there is room for more than expected. */
-        ssize_t got = read(fd, response->bytes + response->size,
-                           sizeof response->bytes - response->size);
+        ssize_t got =
+            read(fd, response->bytes + response->size, sizeof response->bytes - response->size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            error_set(error, "the response of %s is too short: %zu bytes, but %zu were expected: %s",
+            error_set(error,
+                      "the response of %s is too short: %zu bytes, but %zu were expected: %s",
                       endpoint->name, response->size, expected_size(response),
                       got < 0 ? strerror(errno) : "the connection was closed");
             return -1;

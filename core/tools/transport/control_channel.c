@@ -42,14 +42,16 @@ static int prepare_part(const struct control_channel *channel, const union ptm_g
     size_t length = answer->response.length;
 
     if (total > channel->operations->blob_max) {
-        error_set(error, "PTM_GET_STATEBLOB: the TPM at %s announces a state blob of %zu bytes, but "
-                         "%zu are the most", channel->endpoint->name, total,
-                  channel->operations->blob_max);
+        error_set(error,
+                  "PTM_GET_STATEBLOB: the TPM at %s announces a state blob of %zu bytes, but "
+                  "%zu are the most",
+                  channel->endpoint->name, total, channel->operations->blob_max);
         return -1;
     }
     if (blob->size > total || length > total - blob->size || (length == 0 && blob->size < total)) {
-        error_set(error, "PTM_GET_STATEBLOB: the TPM at %s sends %zu bytes from offset %zu of a "
-                         "state blob of %zu bytes; if the state changed meanwhile, try again",
+        error_set(error,
+                  "PTM_GET_STATEBLOB: the TPM at %s sends %zu bytes from offset %zu of a "
+                  "state blob of %zu bytes; if the state changed meanwhile, try again",
                   channel->endpoint->name, length, blob->size, total);
         return -1;
     }

@@ -37,9 +37,10 @@ static int read_rest(struct control_channel *channel, struct buffer *blob, size_
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            error_set(error, "cannot read the state blob from the device %s, of which %zu bytes "
-                             "are missing: %s", channel->endpoint->name, rest,
-                      got < 0 ? strerror(errno) : "it ended early");
+            error_set(error,
+                      "cannot read the state blob from the device %s, of which %zu bytes "
+                      "are missing: %s",
+                      channel->endpoint->name, rest, got < 0 ? strerror(errno) : "it ended early");
             return -1;
         }
         blob->size += (size_t)got;
@@ -51,9 +52,10 @@ static int take_part(struct control_channel *channel, const union ptm_get_state 
                      struct buffer *blob, struct error *error)
 {
     if (answer->response.length > sizeof answer->response.data) {
-        error_set(error, "PTM_GET_STATEBLOB: the device %s announces a part of %u bytes, but %zu "
-                         "are the most", channel->endpoint->name, answer->response.length,
-                  sizeof answer->response.data);
+        error_set(error,
+                  "PTM_GET_STATEBLOB: the device %s announces a part of %u bytes, but %zu "
+                  "are the most",
+                  channel->endpoint->name, answer->response.length, sizeof answer->response.data);
         return -1;
     }
     if (buffer_append(blob, answer->response.data, answer->response.length) != 0) {
@@ -100,8 +102,8 @@ static int set_by_parts(struct control_channel *channel, uint32_t type, const st
 }
 
 /* An empty part switches to write(2), another one back. */
-static int set_by_writing(struct control_channel *channel, uint32_t type,
-                          const struct buffer *blob, uint32_t *result, struct error *error)
+static int set_by_writing(struct control_channel *channel, uint32_t type, const struct buffer *blob,
+                          uint32_t *result, struct error *error)
 {
     if (set_part(channel, type, NULL, 0, result, error) != 0)
         return -1;

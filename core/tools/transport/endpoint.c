@@ -44,12 +44,14 @@ int endpoint_set_device(struct endpoint *endpoint, const char *path, struct erro
 
 int endpoint_set_unix(struct endpoint *endpoint, const char *path, struct error *error)
 {
-    size_t limit = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+    size_t limit = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
     if (strlen(path) <= limit)
         return set_path(endpoint, ENDPOINT_UNIX, path, error);
-    error_set(error, "the path has %zu characters, but a socket's path may have %zu "
-                     "at most; use a shorter or a relative one", strlen(path), limit);
+    error_set(error,
+              "the path has %zu characters, but a socket's path may have %zu "
+              "at most; use a shorter or a relative one",
+              strlen(path), limit);
     return -1;
 }
 
@@ -125,8 +127,10 @@ int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *
     if (refuse_second(endpoint, text, error) != 0)
         return -1;
     if (*text == '\0' || end == NULL) {
-        error_set(error, "'%s' is not of the form [HOST]:[PORT]; an IPv6 address stands in "
-                         "brackets, as in [::1]:%u", text, endpoint->default_port);
+        error_set(error,
+                  "'%s' is not of the form [HOST]:[PORT]; an IPv6 address stands in "
+                  "brackets, as in [::1]:%u",
+                  text, endpoint->default_port);
         return -1;
     }
     size_t host_size = (size_t)(end - host);

@@ -7,8 +7,8 @@
 #include "util/error.h"
 
 /*
- * Where a TPM is reached: what the options --tpm-device, --tcp and --unix name.  The command channel
- * and the control channel are endpoints of their own.
+ * Where a TPM is reached: what the options --tpm-device, --tcp and --unix name.  The command
+ * channel and the control channel are endpoints of their own.
  */
 
 enum endpoint_kind {
