@@ -26,7 +26,7 @@ static struct {
     size_t size;         /* of the blob that is given, or taken so far */
     size_t announced;    /* more than `size`: the device lies */
     uint32_t result;     /* of every call */
-    int error;           /* errno of every call, 0: none */
+    int error;           /* errno of every call, 0: none; EINTR: of the first one */
     size_t calls;        /* made so far */
     bool complete;       /* the last part was given */
     size_t wrong_length; /* not 0: what the length of a part is said to be */
@@ -80,6 +80,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
     device.calls++;
     if (device.error != 0) {
         errno = device.error;
+        device.error = device.error == EINTR ? 0 : device.error;
         return -1;
     }
     if (request == PTM_GET_STATEBLOB)
@@ -277,6 +278,19 @@ static void errors_of_the_call_are_told_with_its_name(void **state)
     expect_failure(&channel, "PTM_GET_STATEBLOB");
 }
 
+static void an_interrupted_call_is_made_again(void **state)
+{
+    struct ptm_result answer = {.result = 1};
+    struct error error;
+
+    (void)state;
+    struct control_channel channel = connect_device(FROM_DEVICE, 0, 0);
+    device.error = EINTR;
+    assert_int_equal(control_channel_call(&channel, PTM_NUMBER_STOP, &answer, &error), 0);
+    assert_int_equal(answer.result, 0);
+    assert_int_equal(device.calls, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +300,7 @@ int main(void)
         cmocka_unit_test(lengths_that_lie_are_refused),
         cmocka_unit_test(a_device_that_ends_early_is_an_error),
         cmocka_unit_test(errors_of_the_call_are_told_with_its_name),
+        cmocka_unit_test(an_interrupted_call_is_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,13 @@ static int call(struct control_channel *channel, enum ptm_number number, void *a
                 struct error *error)
 {
     const struct ptm_layout *layout = ptm_layout_of(number);
+    int status;
 
-    if (ioctl(channel->fd, layout->ioctl, argument) >= 0)
+    /* A call that a signal took out of the queue had no effect (swtpm-ptm(4)). */
+    do
+        status = ioctl(channel->fd, layout->ioctl, argument);
+    while (status < 0 && errno == EINTR);
+    if (status >= 0)
         return 0;
     error_set(error, "%s on the device %s: %s%s", layout->name, channel->endpoint->name,
               strerror(errno),
