@@ -340,8 +340,10 @@ static const struct swtpm_storage_ops ops = {
     .list = lmdb_list,
 };
 
-/* fcntl for the locks, fdatasync for commits; the rest to open the environment anew. */
-static const char *const system_calls[] = {"fcntl", "fdatasync", "openat", NULL};
+/* fcntl for the locks, fdatasync for commits.  The rest is for opening the environment anew: LMDB
+ * looks for file systems and kernels whose fdatasync is not to be trusted. */
+static const char *const system_calls[] = {"fcntl",   "fdatasync", "openat",
+                                           "fstatfs", "uname",     NULL};
 
 const struct swtpm_plugin swtpm_plugin = {
     .magic = SWTPM_PLUGIN_MAGIC,

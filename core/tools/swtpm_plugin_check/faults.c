@@ -8,6 +8,7 @@
 #include "tools/swtpm_plugin_check/process_state.h"
 #include "tools/swtpm_plugin_check/storage_call.h"
 #include "tools/swtpm_plugin_check/store.h"
+#include "tools/swtpm_plugin_check/system_calls.h"
 #include "tools/swtpm_plugin_check/trace.h"
 
 /*
@@ -43,6 +44,7 @@ struct fault {
         enum storage_call_kind kind; /* of the call that failed */
         char call[32];
         unsigned allocations; /* that the op made */
+        bool acting;          /* the op is running, and not what surrounds it */
     } * injected;             /* shared with the process that suffers */
 };
 
@@ -183,8 +185,9 @@ static void use_and_suffer(const struct fault *fault, struct store *store)
     prepare(fault, store);
     store->traced = fault->error_number != 0;
     store->fail_allocation = fault->error_number == 0 ? fault->at : 0;
+    fault->injected->acting = true;
     int result = fault->act->run(store, fault->subject);
-    store->traced = false;
+    fault->injected->acting = false;
     store->fail_allocation = 0;
     fault->injected->allocations = store->allocations;
     judge_result(fault, result, store);
@@ -224,7 +227,10 @@ static enum trace_verdict fail_or_not(void *context, const struct system_call *c
     struct fault *fault = context;
     enum storage_call_kind kind = storage_call_kind(call);
 
-    if ((fault->kinds & 1U << kind) == 0 || ++fault->seen != fault->at)
+    /* What an op does when something failed, or has failed before, the sandbox must allow too. */
+    if (!fault->act->open_last)
+        system_call_must_be_declared(fault->subject, call);
+    if (!fault->injected->acting || (fault->kinds & 1U << kind) == 0 || ++fault->seen != fault->at)
         return TRACE_CONTINUE;
     fault->injected->kind = kind;
     snprintf(fault->injected->call, sizeof fault->injected->call, "%s",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/swtpm_plugin_check/system_calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,18 +49,22 @@ static bool newfstatat_has_path(const struct system_call *call)
     return call->number == SYS_newfstatat && path[0] != '\0';
 }
 
-static enum trace_verdict judge_call(void *context, const struct system_call *call,
-                                     int *error_number)
+void system_call_must_be_declared(const struct subject *subject, const struct system_call *call)
 {
-    const struct subject *subject = context;
     const char *name = system_call_name(call->number);
 
-    (void)error_number;
     if (is_listed(subject->plugin->system_calls, name))
-        return TRACE_CONTINUE;
+        return;
     check_that(is_listed(host_calls, name) && !newfstatat_has_path(call),
                "an op calls %s%s, which is not among its system_calls", name,
                call->number == SYS_newfstatat ? " with a path" : "");
+}
+
+static enum trace_verdict judge_call(void *context, const struct system_call *call,
+                                     int *error_number)
+{
+    (void)error_number;
+    system_call_must_be_declared(context, call);
     return TRACE_CONTINUE;
 }
 
