@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """swtpm-state killed before each of its system calls: afterwards all values have the old key or all
-have the new one, the store is tidy, and no state is lost."""
+have the new one, the store is tidy, and no state is lost.  And without random bytes."""
 
 import os
 import shutil
 import tempfile
 import unittest
 
-from killed import kill_points, run_killed
-from programs import ours
+from killed import kill_points, run_killed, system_calls
+from programs import ours, run
 from state_keys import StateKeys
 from swtpm_state import PLUGINS, make_state, plain_value, stored, swtpm_state
 
@@ -76,6 +76,18 @@ class Killed(unittest.TestCase):
                 run_killed(self.rekey(), point)
                 found.add(self.assert_whole(PLAIN))
         self.assertEqual(found, {OLD, NEW})
+
+    def test_without_random_bytes_nothing_changes(self):
+        """The last call of getrandom fails: the one that would have filled salt and nonce."""
+        self.restore(self.original)
+        calls = [name for name, _ in system_calls(self.rekey())].count("getrandom")
+        self.restore(self.original)
+        before = stored(self.state)
+        done = run("strace", "-f", "-o", os.devnull, "-e", "trace=getrandom",
+                   "-e", f"inject=getrandom:error=EIO:when={calls}", *self.rekey())
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("random", done.stderr.decode())
+        self.assertEqual(stored(self.state), before)
 
     def test_finishing_killed_before_each_system_call(self):
         """The journal is there, and the first value has been switched."""
