@@ -3,9 +3,10 @@
 
 import os
 
+from plugins import trusted
 from programs import BUILD_DIR, ours, run
 
-PLUGINS = os.path.join(BUILD_DIR, "plugins")
+PLUGINS = trusted(os.path.join(BUILD_DIR, "plugins"))
 
 
 def swtpm_state(command, state_directory, *options, tpm2=True, check=True, **keywords):
