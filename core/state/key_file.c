@@ -38,16 +38,39 @@ static int choose_source(const struct key_parameters *parameters, struct source 
     return 0;
 }
 
-static void warn_if_public(const struct key_parameters *parameters, const struct source *source)
+static const char *descriptor_option(const struct key_parameters *parameters)
+{
+    return parameters->file != NULL ? "fd=" : "pwdfd=";
+}
+
+static void warn_if_public(const struct key_parameters *parameters, const char *path, mode_t mode)
+{
+    if (mode & (S_IROTH | S_IWOTH))
+        log_error("warning: option %s: everybody on this machine can %s '%s'; make it private "
+                  "with chmod 0600", parameters->option, mode & S_IROTH ? "read" : "write", path);
+}
+
+/* Files are opened without waiting, so a FIFO would look empty and a terminal might; through a
+ * descriptor both work. */
+static int check_file(const struct key_parameters *parameters, const struct source *source,
+                      struct error *error)
 {
     struct stat status;
 
-    if (source->path == NULL || fstat(source->fd, &status) != 0 || !S_ISREG(status.st_mode))
-        return;
-    if (status.st_mode & (S_IROTH | S_IWOTH))
-        log_error("warning: option %s: everybody on this machine can %s '%s'; make it private "
-                  "with chmod 0600", parameters->option,
-                  status.st_mode & S_IROTH ? "read" : "write", source->path);
+    if (source->path == NULL)
+        return 0;
+    if (fstat(source->fd, &status) != 0) {
+        error_set(error, "cannot examine '%s': %s", source->path, strerror(errno));
+        return -1;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        error_set(error, "'%s' is %s and no regular file; open it and use %s", source->path,
+                  S_ISFIFO(status.st_mode) ? "a FIFO" : "a device or directory",
+                  descriptor_option(parameters));
+        return -1;
+    }
+    warn_if_public(parameters, source->path, status.st_mode);
+    return 0;
 }
 
 static int read_to_end(int fd, struct key_file *file, struct error *error)
@@ -67,7 +90,8 @@ static int read_to_end(int fd, struct key_file *file, struct error *error)
     return -1;
 }
 
-static int open_source(struct source *source, struct key_file *file, struct error *error)
+static int open_source(const struct key_parameters *parameters, struct source *source,
+                       struct key_file *file, struct error *error)
 {
     if (source->path == NULL) {
         snprintf(file->name, sizeof file->name, "file descriptor %d", source->fd);
@@ -75,6 +99,9 @@ static int open_source(struct source *source, struct key_file *file, struct erro
     }
     snprintf(file->name, sizeof file->name, "'%s'", source->path);
     source->fd = file_open(source->path, O_RDONLY, 0, error);
+    if (source->fd < 0 && errno == ELOOP)
+        error_set(error, "%s is a symbolic link, which is not followed here; name the file itself, "
+                         "or open it and use %s", file->name, descriptor_option(parameters));
     return source->fd >= 0 ? 0 : -1;
 }
 
@@ -89,9 +116,10 @@ int key_file_read(const struct key_parameters *parameters, struct key_file *file
     *file = (struct key_file){.bytes = secret_memory_new(KEY_FILE_MAX)};
     if (file->bytes == NULL)
         error_set(error, "no memory for the key: %s", strerror(errno));
-    else if (open_source(&source, file, error) == 0) {
-        warn_if_public(parameters, &source);
-        result = read_to_end(source.fd, file, error);
+    else if (open_source(parameters, &source, file, error) == 0) {
+        result = check_file(parameters, &source, error);
+        if (result == 0)
+            result = read_to_end(source.fd, file, error);
         close(source.fd);
     }
     if (result != 0) {

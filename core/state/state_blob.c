@@ -118,6 +118,13 @@ static TPM_RESULT check_flags(const struct state_blob_keys *keys,
                          "requires");
         return TPM_DECRYPT_ERROR;
     }
+    /* Its inner digest is no HMAC: who knows some plain text can make others out of it. */
+    if (keys->require_encrypted && header->version == ENVELOPE_VERSION_UNTAGGED) {
+        error_set(error, "of format version 1, which is encrypted without an HMAC, so that it may "
+                         "have been changed on its way; option --migration-key …,require refuses "
+                         "it: send it again with a newer program");
+        return TPM_DECRYPT_ERROR;
+    }
     if (encrypted && !(header->flags & ENVELOPE_ENCRYPTED_BY_STATE_KEY)) {
         error_set(error, "said to hold a state that is encrypted with the state key, and it does "
                          "not");

@@ -257,6 +257,15 @@ static TPM_RESULT refuse_if_changing(struct state_store *store, struct error *er
     return result == 0 ? TPM_FAIL : tpm_result(result);
 }
 
+/* A TPM can do without these.  If the permanent state opened, it is not the key that is wrong. */
+static void advise_removal(const struct state_store *store, enum state_type type,
+                           struct error *error)
+{
+    if (store->remembered[STATE_PERMANENT].known)
+        error_append(error, "; remove '%s' to start without it, as after a loss of power",
+                     state_value_name(store->version, type));
+}
+
 TPM_RESULT state_store_load(struct state_store *store, enum state_type type, struct buffer *plain,
                             struct error *error)
 {
@@ -275,6 +284,8 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
                         error);
     if (result == TPM_SUCCESS)
         remember_loaded(store, type, plain);
+    else if ((damaged && result != TPM_RETRY) || result == TPM_BAD_VERSION)
+        advise_removal(store, type, error);
     return result;
 }
 

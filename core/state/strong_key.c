@@ -44,8 +44,10 @@ static int check_parameters(struct swtpm_bytes parameters, struct error *error)
     }
     uint32_t rounds = big_endian_get32(bytes + OFFSET_ROUNDS);
     if (rounds < STRONG_KEY_ROUNDS || rounds > STRONG_KEY_ROUNDS_MAX) {
-        error_set(error, "damaged: %u rounds of key derivation are not between %d and %d", rounds,
-                  STRONG_KEY_ROUNDS, STRONG_KEY_ROUNDS_MAX);
+        error_set(error,
+                  "damaged or hostile: it asks for %u rounds of key derivation, and %d to %d are "
+                  "done here; put a copy of it back",
+                  rounds, STRONG_KEY_ROUNDS, STRONG_KEY_ROUNDS_MAX);
         return SWTPM_PLUGIN_CORRUPT;
     }
     return 0;

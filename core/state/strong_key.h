@@ -17,7 +17,7 @@
  */
 
 #define STRONG_KEY_ROUNDS 210000     /* of new states, and the fewest that are accepted */
-#define STRONG_KEY_ROUNDS_MAX 4200000 /* a hostile state may cost some seconds, not hours */
+#define STRONG_KEY_ROUNDS_MAX 1000000 /* a hostile state may cost a second or two, no more */
 #define STRONG_KEY_SALT_SIZE 32      /* of new states, in bytes */
 #define STRONG_KEY_SALT_MIN 16
 #define STRONG_KEY_SALT_MAX 64

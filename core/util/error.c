@@ -30,3 +30,15 @@ void error_prefix(struct error *error, const char *format, ...)
     snprintf(error->text + used, sizeof error->text - used, "%s", inner.text);
     errno = saved_errno;
 }
+
+void error_append(struct error *error, const char *format, ...)
+{
+    int saved_errno = errno;
+    size_t used = strlen(error->text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(error->text + used, sizeof error->text - used, format, arguments);
+    va_end(arguments);
+    errno = saved_errno;
+}

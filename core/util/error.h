@@ -21,4 +21,8 @@ void error_set(struct error *error, const char *format, ...) __attribute__((form
 void error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Puts formatted text behind what is there.  Keeps errno. */
+void error_append(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

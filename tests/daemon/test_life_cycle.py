@@ -204,8 +204,11 @@ class VolatileState(TpmTest):
             daemon = self.start(state_directory=self.state, tpm2=tpm_2)
             for flags in (0, ptm.INIT_DELETE_VOLATILE):
                 self.assertNotEqual(Control(daemon.open()).init(flags), SUCCESS)
-                self.assertIn(os.path.basename(self.volatile_file(tpm_2)), daemon.log)
+                name = os.path.basename(self.volatile_file(tpm_2))
+                self.assertIn(f"remove '{name}' to start without it", daemon.log)
             self.assertEqual(stored(self.state), before)
+            os.remove(self.volatile_file(tpm_2))
+            self.assertEqual(Control(daemon.open()).init(), SUCCESS)
 
     def test_init_with_flag_1_deletes_it_once_it_was_read(self):
         for tpm_2 in (True, False):

@@ -169,6 +169,12 @@ class StateTool(unittest.TestCase):
                             pass_fds=(key.fileno(), phrase.fileno()))
         swtpm_state("verify", self.state, *self.keys.options("pbkdf2"))
 
+    def test_one_descriptor_for_two_keys_is_refused(self):
+        with open(self.path("128.hex"), "rb") as key:
+            fd = key.fileno()
+            self.refuse(1, f"options --key and --new-key name the same file descriptor {fd}",
+                        "rekey", "--key", f"fd={fd}", "--new-key", f"pwdfd={fd}", pass_fds=(fd,))
+
     def test_rekey_stops_at_a_value_that_does_not_open(self):
         with open(os.path.join(self.state, VOLATILE), "ab") as file:
             file.write(b"!")

@@ -316,13 +316,32 @@ static void links_and_missing_files_are_refused(void **state)
     assert_refused(fixture, &parameters, "No such file");
     assert_int_equal(symlink("/dev/null", fixture->key_path), 0);
     assert_refused(fixture, &parameters, "symbolic link");
+    assert_refused(fixture, &parameters, "or open it and use fd=");
+    parameters.password_file = fixture->key_path;
+    parameters.file = NULL;
+    assert_refused(fixture, &parameters, "or open it and use pwdfd=");
+}
+
+static void a_fifo_or_device_is_refused_by_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key_parameters parameters = keys_parameters();
+
+    assert_int_equal(mkfifo(fixture->key_path, 0600), 0);
+    parameters.file = fixture->key_path;
+    assert_refused(fixture, &parameters, fixture->key_path);
+    assert_refused(fixture, &parameters, "is a FIFO and no regular file; open it and use fd=");
+    parameters.file = NULL;
+    parameters.password_file = "/dev/zero";
+    assert_refused(fixture, &parameters, "no regular file; open it and use pwdfd=");
 }
 
 static void a_file_without_end_is_refused(void **state)
 {
     struct key_parameters parameters = keys_parameters();
 
-    parameters.password_file = "/dev/zero";
+    parameters.password_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    assert_true(parameters.password_fd >= 0);
     assert_refused(*state, &parameters, "is not a key");
 }
 
@@ -405,6 +424,7 @@ int main(void)
         TEST(a_file_that_cannot_be_removed_is_refused),
         TEST(a_key_file_that_everybody_can_read_gets_a_warning),
         TEST(links_and_missing_files_are_refused),
+        TEST(a_fifo_or_device_is_refused_by_name),
         TEST(a_file_without_end_is_refused),
         TEST(a_failing_plugin_is_told),
         TEST(a_key_stays_out_of_core_dumps),

@@ -12,6 +12,7 @@
 #include "failing_memory.h"
 #include "keys.h"
 #include "linked_crypto.h"
+#include "state/key_use.h"
 #include "state/state_blob.h"
 #include "util/big_endian.h"
 
@@ -244,6 +245,44 @@ static void blobs_of_version_1_are_read(void **state)
     assert_memory_equal(plain.data, "hi", 2);
 }
 
+/* AES-CBC with an IV of zeros over SHA-256(data), data and padding (COMPAT §4). */
+static size_t wrap_as_version_1(const struct state_key *key, const char *data, uint8_t *to)
+{
+    enum { HEADER = 10, DIGEST = 32, CIPHERTEXT = 48 };
+    static const uint8_t header[HEADER] = {1, 1, 0, 10, 0, 6, 0, 0, 0, HEADER + CIPHERTEXT};
+    static const uint8_t zeros[16];
+    const struct swtpm_bytes text = {data, strlen(data)};
+    uint8_t inner[CIPHERTEXT];
+    struct key_use use;
+
+    memset(inner, (int)(CIPHERTEXT - DIGEST - text.size), sizeof inner);
+    assert_int_equal(key_use_for_wrapping(key, &use, &error), 0);
+    assert_int_equal(crypto_digest(use.crypto, SWTPM_SHA256, text,
+                                   (struct swtpm_buffer){inner, DIGEST}, &error), 0);
+    memcpy(inner + DIGEST, text.data, text.size);
+    memcpy(to, header, sizeof header);
+    assert_int_equal(crypto_cbc(use.crypto, SWTPM_AES_128, SWTPM_ENCRYPT, use.bytes,
+                                (struct swtpm_bytes){zeros, sizeof zeros},
+                                (struct swtpm_bytes){inner, sizeof inner},
+                                (struct swtpm_buffer){to + HEADER, CIPHERTEXT}, &error), 0);
+    return HEADER + CIPHERTEXT;
+}
+
+static void an_encrypted_blob_of_version_1_has_no_hmac_and_is_not_what_is_required(void **state)
+{
+    (void)state;
+    struct state_blob_keys keys = keys_of(0, 1);
+    uint8_t bytes[128];
+
+    size_t size = wrap_as_version_1(migration_keys[1], "hi", bytes);
+    assert_int_equal(unwrap_bytes(&keys, bytes, size, false), TPM_SUCCESS);
+    assert_int_equal(plain.size, 2);
+    assert_memory_equal(plain.data, "hi", 2);
+    keys.require_encrypted = true;
+    assert_int_equal(unwrap_bytes(&keys, bytes, size, false), TPM_DECRYPT_ERROR);
+    assert_non_null(strstr(error.text, "version 1"));
+}
+
 static void every_shorter_part_is_refused(void **state)
 {
     (void)state;
@@ -409,6 +448,7 @@ int main(void)
         TEST(a_wrong_claim_of_encryption_is_refused),
         TEST(what_is_no_blob_is_refused),
         TEST(blobs_of_version_1_are_read),
+        TEST(an_encrypted_blob_of_version_1_has_no_hmac_and_is_not_what_is_required),
         TEST(every_shorter_part_is_refused),
         TEST(every_flipped_bit_of_a_blob_for_required_encryption_is_refused),
         TEST(a_gcm_blob_belongs_to_its_type_and_tpm_version),
