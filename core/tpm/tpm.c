@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tpm/tpm.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,12 @@
 #include <libtpms/tpm_tis.h>
 
 #include "swtpm_ptm.h"
+#include "tpm/callbacks.h"
 #include "tpm/capture.h"
 #include "tpm/command.h"
 #include "tpm/profile.h"
+#include "tpm/report.h"
+#include "tpm/stored_states.h"
 #include "tpm/worker.h"
 #include "util/log.h"
 
@@ -30,147 +32,21 @@ struct library_response {
 /* libtpms has no context pointers, so neither has this file. */
 static struct {
     struct tpm_parameters parameters;
-    struct storage_lock lock;
+    struct stored_states states;
     atomic_bool running;
     /* Set by the loop while the worker may be in libtpms, which asks for it. */
     _Atomic uint8_t locality;
-    bool shut_down; /* the last command was a successful TPM2_Shutdown */
-    TPM_RESULT load_result; /* of the first stored state that could not be loaded at this start */
-    bool store_failed; /* at this start */
+    bool shut_down;                   /* the last command was a successful TPM2_Shutdown */
     struct library_response response; /* to the last command of a client */
     uint8_t short_response[TPM_HEADER_SIZE];
 } tpm;
-
-/* ----------------------------------------------------------------------- libtpms' callbacks */
-
-static TPM_RESULT nvram_init(void)
-{
-    return TPM_SUCCESS;
-}
-
-static TPM_RESULT report(TPM_RESULT result, const struct error *error)
-{
-    if (result != TPM_SUCCESS && result != TPM_RETRY)
-        log_error("%s", error->text);
-    return result;
-}
-
-static TPM_RESULT unknown_state_name(const char *name)
-{
-    log_error("libtpms asked for a state named '%s', which this program does not know", name);
-    return TPM_FAIL;
-}
-
-static void note_load_result(TPM_RESULT result)
-{
-    if (tpm.load_result == TPM_SUCCESS && result != TPM_RETRY)
-        tpm.load_result = result;
-}
-
-static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tpm_number,
-                             const char *name)
-{
-    (void)tpm_number;
-    enum state_type type;
-    struct buffer plain = {0};
-    struct error error;
-
-    if (!state_type_from_name(name, &type))
-        return unknown_state_name(name);
-    TPM_RESULT result = state_store_load(tpm.parameters.store, type, &plain, &error);
-    note_load_result(result);
-    if (result != TPM_SUCCESS)
-        return report(result, &error);
-    result = TPM_Malloc(data, (uint32_t)plain.size);
-    if (result == TPM_SUCCESS) {
-        memcpy(*data, plain.data, plain.size);
-        *length = (uint32_t)plain.size;
-    }
-    buffer_free(&plain);
-    return result;
-}
-
-/* With a deferred lock (--migration incoming) a new TPM may have to be stored before a command. */
-static TPM_RESULT lock_before_writing(struct error *error)
-{
-    if (storage_lock_take(&tpm.lock, 0, error) == 0)
-        return TPM_SUCCESS;
-    return TPM_FAIL;
-}
-
-static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32_t tpm_number,
-                              const char *name)
-{
-    (void)tpm_number;
-    enum state_type type;
-    struct error error;
-
-    if (!state_type_from_name(name, &type))
-        return unknown_state_name(name);
-    TPM_RESULT result = lock_before_writing(&error);
-    if (result == TPM_SUCCESS)
-        result = state_store_save(tpm.parameters.store, type,
-                                  (struct swtpm_bytes){.data = data, .size = length}, &error);
-    tpm.store_failed |= result != TPM_SUCCESS;
-    return report(result, &error);
-}
-
-static TPM_RESULT nvram_delete(uint32_t tpm_number, const char *name, TPM_BOOL must_exist)
-{
-    (void)tpm_number;
-    enum state_type type;
-    bool exists = true;
-    struct error error;
-
-    if (!state_type_from_name(name, &type))
-        return unknown_state_name(name);
-    TPM_RESULT result = lock_before_writing(&error);
-    if (result == TPM_SUCCESS && must_exist)
-        result = state_store_exists(tpm.parameters.store, type, &exists, NULL, &error);
-    if (result == TPM_SUCCESS && !exists)
-        return TPM_FAIL;
-    if (result == TPM_SUCCESS)
-        result = state_store_delete(tpm.parameters.store, type, &error);
-    return report(result, &error);
-}
-
-static TPM_RESULT io_init(void)
-{
-    return TPM_SUCCESS;
-}
-
-static TPM_RESULT io_get_locality(TPM_MODIFIER_INDICATOR *modifier, uint32_t tpm_number)
-{
-    (void)tpm_number;
-    *modifier = tpm.locality;
-    return TPM_SUCCESS;
-}
-
-static TPM_RESULT io_get_physical_presence(TPM_BOOL *presence, uint32_t tpm_number)
-{
-    (void)tpm_number;
-    *presence = 0;
-    return TPM_SUCCESS;
-}
-
-static struct libtpms_callbacks callbacks = {
-    .sizeOfStruct = sizeof callbacks,
-    .tpm_nvram_init = nvram_init,
-    .tpm_nvram_loaddata = nvram_load,
-    .tpm_nvram_storedata = nvram_store,
-    .tpm_nvram_deletename = nvram_delete,
-    .tpm_io_init = io_init,
-    .tpm_io_getlocality = io_get_locality,
-    .tpm_io_getphysicalpresence = io_get_physical_presence,
-};
 
 /* ------------------------------------------------------------------------------- life cycle */
 
 static TPM_RESULT choose_version(void)
 {
-    return TPMLIB_ChooseTPMVersion(tpm.parameters.version == TPM_VERSION_2_0
-                                       ? TPMLIB_TPM_VERSION_2
-                                       : TPMLIB_TPM_VERSION_1_2);
+    return TPMLIB_ChooseTPMVersion(
+        tpm.parameters.version == TPM_VERSION_2_0 ? TPMLIB_TPM_VERSION_2 : TPMLIB_TPM_VERSION_1_2);
 }
 
 static void configure_debug_log(void)
@@ -190,12 +66,13 @@ static int set_profile(struct error *error)
 int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
 {
     tpm.parameters = *parameters;
-    storage_lock_init(&tpm.lock, parameters->store, &parameters->lock);
+    tpm.states.store = parameters->store;
+    storage_lock_init(&tpm.states.lock, parameters->store, &parameters->lock);
     configure_debug_log();
 
     TPM_RESULT result = choose_version();
     if (result == TPM_SUCCESS)
-        result = TPMLIB_RegisterCallbacks(&callbacks);
+        result = callbacks_register(&tpm.states, &tpm.locality);
     if (result != TPM_SUCCESS) {
         error_set(error, "libtpms refuses to be a TPM %s: result %#x",
                   parameters->version == TPM_VERSION_2_0 ? "2.0" : "1.2", result);
@@ -203,7 +80,7 @@ int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
     }
     if (set_profile(error) != 0)
         return -1;
-    return storage_lock_start(&tpm.lock, error);
+    return storage_lock_start(&tpm.states.lock, error);
 }
 
 static TPM_RESULT lock_for_start(void)
@@ -213,16 +90,12 @@ static TPM_RESULT lock_for_start(void)
 
 static TPM_RESULT delete_stored_volatile(void)
 {
-    struct error error;
     bool exists;
 
-    TPM_RESULT result =
-        state_store_exists(tpm.parameters.store, STATE_VOLATILE, &exists, NULL, &error);
+    TPM_RESULT result = stored_states_exists(&tpm.states, STATE_VOLATILE, &exists);
     if (result == TPM_SUCCESS && exists)
-        result = lock_before_writing(&error);
-    if (result == TPM_SUCCESS && exists)
-        result = state_store_delete(tpm.parameters.store, STATE_VOLATILE, &error);
-    return report(result, &error);
+        result = stored_states_delete(&tpm.states, STATE_VOLATILE);
+    return result;
 }
 
 /* A TPM that ended may have taken both with it. */
@@ -232,7 +105,7 @@ static TPM_RESULT choose_version_and_profile(void)
 
     TPM_RESULT result = choose_version();
     if (result == TPM_SUCCESS && set_profile(&error) != 0)
-        result = report(TPM_FAIL, &error);
+        result = report_result(TPM_FAIL, &error);
     return result;
 }
 
@@ -241,12 +114,12 @@ static TPM_RESULT choose_version_and_profile(void)
  * failure mode. */
 static TPM_RESULT start_library(void)
 {
-    tpm.load_result = TPM_SUCCESS;
-    tpm.store_failed = false;
+    callbacks_forget_failures();
     TPM_RESULT result = TPMLIB_MainInit();
+    struct callback_failures failures = callbacks_failures();
     if (result == TPM_SUCCESS)
-        result = tpm.load_result;
-    if (result == TPM_SUCCESS && tpm.store_failed)
+        result = failures.load_result;
+    if (result == TPM_SUCCESS && failures.store_failed)
         result = tpm_result_failure(tpm.parameters.version);
     return result;
 }
@@ -263,7 +136,7 @@ TPM_RESULT tpm_start(bool delete_volatile)
             result = delete_stored_volatile();
         if (result != TPM_SUCCESS) {
             TPMLIB_Terminate();
-            state_store_forget(tpm.parameters.store);
+            state_store_forget(tpm.states.store);
         }
     }
     if (result != TPM_SUCCESS) {
@@ -287,7 +160,10 @@ static void response_free(struct library_response *response)
 static TPM_RESULT run_command(struct swtpm_bytes command, struct library_response *response)
 {
     /* libtpms takes the command as writable, though it only reads it. */
-    union { const void *in; unsigned char *out; } bytes = {.in = command.data};
+    union {
+        const void *in;
+        unsigned char *out;
+    } bytes = {.in = command.data};
 
     TPM_RESULT result = TPMLIB_Process(&response->data, &response->size, &response->capacity,
                                        bytes.out, (uint32_t)command.size);
@@ -333,7 +209,7 @@ void tpm_stop(void)
         return;
     shut_down_if_due();
     TPMLIB_Terminate();
-    state_store_forget(tpm.parameters.store);
+    state_store_forget(tpm.states.store);
     tpm.running = false;
     log_info("TPM stopped");
 }
@@ -437,16 +313,16 @@ int tpm_send_startup(uint16_t type, struct error *error)
 
 bool tpm_needs_storage_lock(void)
 {
-    return storage_lock_is_missing(&tpm.lock);
+    return storage_lock_is_missing(&tpm.states.lock);
 }
 
 TPM_RESULT tpm_lock_storage(unsigned retries)
 {
     struct error error;
 
-    if (storage_lock_take(&tpm.lock, retries, &error) == 0)
+    if (storage_lock_take(&tpm.states.lock, retries, &error) == 0)
         return TPM_SUCCESS;
-    return report(TPM_FAIL, &error);
+    return report_result(TPM_FAIL, &error);
 }
 
 /* -------------------------------------------------------------------------- control functions */
@@ -551,29 +427,21 @@ static TPM_RESULT collect_volatile(struct buffer *plain)
 TPM_RESULT tpm_store_volatile(void)
 {
     struct buffer plain = {0};
-    struct error error = {0};
 
     if (!tpm.running)
         return TPM_BAD_ORDINAL;
     TPM_RESULT result = collect_volatile(&plain);
-    if (result == TPM_SUCCESS) {
-        result = lock_before_writing(&error);
-        if (result == TPM_SUCCESS)
-            result = state_store_save(
-                tpm.parameters.store, STATE_VOLATILE,
-                (struct swtpm_bytes){.data = plain.data, .size = plain.size}, &error);
-        report(result, &error);
-    }
+    if (result == TPM_SUCCESS)
+        result = stored_states_save(&tpm.states, STATE_VOLATILE,
+                                    (struct swtpm_bytes){.data = plain.data, .size = plain.size});
     buffer_free(&plain);
     return result;
 }
 
 static TPM_RESULT get_plain_state(enum state_type type, struct buffer *plain)
 {
-    struct error error;
-
     if (type != STATE_VOLATILE)
-        return report(state_store_load(tpm.parameters.store, type, plain, &error), &error);
+        return stored_states_load(&tpm.states, type, plain);
     TPM_RESULT result = collect_volatile(plain);
     return result == TPM_SUCCESS ? delete_stored_volatile() : result;
 }
@@ -588,10 +456,10 @@ TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffe
         return TPM_BAD_ORDINAL;
     TPM_RESULT result = get_plain_state(type, &plain);
     if (result == TPM_SUCCESS)
-        result = report(
+        result = report_result(
             state_blob_wrap(&tpm.parameters.keys, tpm.parameters.version, type,
-                            (struct swtpm_bytes){.data = plain.data, .size = plain.size},
-                            decrypted, blob, encrypted, &error),
+                            (struct swtpm_bytes){.data = plain.data, .size = plain.size}, decrypted,
+                            blob, encrypted, &error),
             &error);
     buffer_free(&plain);
     return result;
@@ -599,7 +467,7 @@ TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffe
 
 void tpm_state_blob_fetched(enum state_type type)
 {
-    storage_lock_blob_fetched(&tpm.lock, type);
+    storage_lock_blob_fetched(&tpm.states.lock, type);
 }
 
 static enum TPMLIB_StateType library_state_type(enum state_type type)
@@ -633,9 +501,9 @@ TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm
     if (tpm.running)
         return TPM_BAD_ORDINAL;
     if (blob.size > 0)
-        result = report(state_blob_unwrap(&tpm.parameters.keys, tpm.parameters.version, type, blob,
-                                          encrypted, &plain, &error),
-                        &error);
+        result = report_result(state_blob_unwrap(&tpm.parameters.keys, tpm.parameters.version, type,
+                                                 blob, encrypted, &plain, &error),
+                               &error);
     if (result == TPM_SUCCESS)
         result = hand_over_state(type, &plain);
     buffer_free(&plain);

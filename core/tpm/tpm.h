@@ -57,8 +57,9 @@ enum tpm_version tpm_version(void);
 int tpm_send_startup(uint16_t type, struct error *error);
 
 /*
- * Runs one command and returns its response, which stays valid until the next call of
- * tpm_process or tpm_release.  Never fails: a stopped TPM, and a refused vendor command, give the failure response.
+ * Runs one command and returns its response, which stays valid until the next call of tpm_process
+ * or tpm_release.  Never fails: a stopped TPM, and a refused vendor command, give the failure
+ * response.
  */
 struct swtpm_bytes tpm_process(struct swtpm_bytes command);
 
