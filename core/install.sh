@@ -30,6 +30,7 @@ put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-f
 put 644 lib/pkgconfig "$build/core/swtpm-plugin.pc"
 put 644 include core/include/swtpm_plugin.h core/include/swtpm_ptm.h
 put 644 share/man/man1 doc/swtpm-plugin-check.1
+put 644 share/man/man3 doc/swtpm-plugin.3
 put 644 share/man/man4 doc/swtpm-ptm.4
 put 644 share/man/man7 doc/swtpm-storage-lmdb.7
 put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm_ioctl.8 doc/swtpm_bios.8 doc/swtpm-state.8

@@ -154,7 +154,7 @@ class Build(unittest.TestCase):
                 ("build/release/core", r".*\.pc", "lib/pkgconfig"),
                 ("build/release/plugins", r".*\.so", "lib/swtpm-cuse"),
                 ("core/include", r".*\.h", "include"),
-                ("doc", r".*\.8", "share/man/man8"),
+                *(("doc", rf".*\.{section}", f"share/man/man{section}") for section in "13478"),
                 ("doc/systemd", r".*\.service", "lib/systemd/system"),
                 ("doc/completion", r"_.*", "share/zsh/site-functions")):
             with self.subTest(directory):

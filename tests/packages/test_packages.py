@@ -52,6 +52,7 @@ CONTENTS = {
         "/usr/include/swtpm_plugin.h",
         "/usr/include/swtpm_ptm.h",
         "/usr/share/man/man1/swtpm-plugin-check.1.gz",
+        "/usr/share/man/man3/swtpm-plugin.3.gz",
         "/usr/share/pkgconfig/swtpm-plugin.pc"},
 }
 DOCUMENTS = {

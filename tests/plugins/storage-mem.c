@@ -36,56 +36,51 @@ static int fail(struct swtpm_plugin_error *error, int code, const char *what, co
     return code;
 }
 
-/* The host checks names before it calls; other users of a plugin may not. */
-static int check_name(const char *name, struct swtpm_plugin_error *error)
+/* Finds the link that leads to the value, or to NULL where there is none.  The host checks names
+ * before it calls; other users of a plugin may not. */
+static int find(struct swtpm_storage *storage, const char *name, uint32_t flags,
+                struct value ***link, struct swtpm_plugin_error *error)
 {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
-    if (length == 0 || length > SWTPM_STORAGE_NAME_MAX || name[length] != '\0' ||
-        name[0] == '.' || name[0] == '-')
+    if (length == 0 || length > SWTPM_STORAGE_NAME_MAX || name[length] != '\0' || name[0] == '.' ||
+        name[0] == '-')
         return fail(error, SWTPM_PLUGIN_INVALID, "there cannot be a value", name);
-    return SWTPM_PLUGIN_OK;
+    if ((flags & SWTPM_STORAGE_DURABLE) != 0)
+        return fail(error, SWTPM_PLUGIN_UNSUPPORTED, "cannot durably change", name);
+    for (*link = &storage->values; **link != NULL; *link = &(**link)->next)
+        if (strcmp((**link)->name, name) == 0)
+            return SWTPM_PLUGIN_OK;
+    return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no", name);
 }
 
-/* The link that leads to the value, or to NULL where there is none. */
-static struct value **find(struct swtpm_storage *storage, const char *name)
+/* Takes a value out of the list.  TPM state is secret: it is wiped before its memory goes back. */
+static void drop(struct value **link)
 {
-    struct value **link = &storage->values;
-    while (*link != NULL && strcmp((*link)->name, name) != 0)
-        link = &(*link)->next;
-    return link;
-}
-
-/* TPM state is secret: it is wiped before its memory goes back. */
-static void free_value(struct value *value)
-{
+    struct value *value = *link;
+    *link = value->next;
     explicit_bzero(value->data, value->size);
     free(value);
 }
 
 /* Here a plugin acquires what it will need later, and announces the paths that it will open by
- * then: the sandbox closes behind it.  *storage is set on success only. */
-static int mem_open(struct swtpm_storage **storage,
-                    const struct swtpm_storage_parameters *parameters,
+ * then: the sandbox closes behind it.  *storage is set on success only.  In memory there never is a
+ * store already, so it can only be made. */
+static int mem_open(struct swtpm_storage **storage, const struct swtpm_storage_parameters *asked,
                     struct swtpm_plugin_error *error)
 {
-    /* There never is a store already, so it can only be made. */
-    if ((parameters->flags & SWTPM_STORAGE_CREATE) == 0 ||
-        (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0)
-        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no store", parameters->location);
+    if ((asked->flags & (SWTPM_STORAGE_CREATE | SWTPM_STORAGE_READ_ONLY)) != SWTPM_STORAGE_CREATE)
+        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no store", asked->location);
     struct swtpm_storage *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
-        return fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open", parameters->location);
+        return fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to open", asked->location);
     *storage = opened;
     return SWTPM_PLUGIN_OK;
 }
 
 static void mem_close(struct swtpm_storage *storage)
 {
-    while (storage->values != NULL) {
-        struct value *value = storage->values;
-        storage->values = value->next;
-        free_value(value);
-    }
+    while (storage->values != NULL)
+        drop(&storage->values);
     free(storage);
 }
 
@@ -99,8 +94,7 @@ static int mem_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *er
 
 static int mem_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
-    (void)storage;
-    (void)error;
+    (void)storage, (void)error;
     return SWTPM_PLUGIN_OK;
 }
 
@@ -108,16 +102,15 @@ static int mem_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error *
 static int mem_get(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
                    size_t *size, struct swtpm_plugin_error *error)
 {
-    if (check_name(name, error) != SWTPM_PLUGIN_OK)
-        return SWTPM_PLUGIN_INVALID;
-    const struct value *value = *find(storage, name);
-    if (value == NULL)
-        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no", name);
-    if (buffer.size > 0 && buffer.size < value->size)
+    struct value **link;
+    int result = find(storage, name, 0, &link, error);
+    if (result != SWTPM_PLUGIN_OK)
+        return result;
+    if (buffer.size > 0 && buffer.size < (*link)->size)
         return fail(error, SWTPM_PLUGIN_TOO_SMALL, "the buffer is too small for", name);
     if (buffer.size > 0)
-        memcpy(buffer.data, value->data, value->size);
-    *size = value->size;
+        memcpy(buffer.data, (*link)->data, (*link)->size);
+    *size = (*link)->size;
     return SWTPM_PLUGIN_OK;
 }
 
@@ -125,10 +118,10 @@ static int mem_get(struct swtpm_storage *storage, const char *name, struct swtpm
 static int mem_put(struct swtpm_storage *storage, const char *name, struct swtpm_bytes bytes,
                    uint32_t flags, struct swtpm_plugin_error *error)
 {
-    if (check_name(name, error) != SWTPM_PLUGIN_OK)
-        return SWTPM_PLUGIN_INVALID;
-    if ((flags & SWTPM_STORAGE_DURABLE) != 0)
-        return fail(error, SWTPM_PLUGIN_UNSUPPORTED, "cannot durably store", name);
+    struct value **old;
+    int result = find(storage, name, flags, &old, error);
+    if (result != SWTPM_PLUGIN_OK && result != SWTPM_PLUGIN_NOT_FOUND)
+        return result;
     if (bytes.size > SWTPM_STORAGE_VALUE_MAX)
         return fail(error, SWTPM_PLUGIN_INVALID, "too large to store:", name);
     struct value *value = malloc(sizeof *value + bytes.size);
@@ -136,32 +129,22 @@ static int mem_put(struct swtpm_storage *storage, const char *name, struct swtpm
         return fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to store", name);
     strcpy(value->name, name);
     value->size = bytes.size;
-    if (bytes.size > 0)
-        memcpy(value->data, bytes.data, bytes.size);
-
-    struct value **link = find(storage, name);
-    struct value *old = *link;
-    value->next = old != NULL ? old->next : NULL;
-    *link = value;
-    if (old != NULL)
-        free_value(old);
+    memcpy(value->data, bytes.size > 0 ? bytes.data : "", bytes.size);
+    if (result == SWTPM_PLUGIN_OK)
+        drop(old);
+    value->next = storage->values;
+    storage->values = value;
     return SWTPM_PLUGIN_OK;
 }
 
 static int mem_del(struct swtpm_storage *storage, const char *name, uint32_t flags,
                    struct swtpm_plugin_error *error)
 {
-    if (check_name(name, error) != SWTPM_PLUGIN_OK)
-        return SWTPM_PLUGIN_INVALID;
-    if ((flags & SWTPM_STORAGE_DURABLE) != 0)
-        return fail(error, SWTPM_PLUGIN_UNSUPPORTED, "cannot durably remove", name);
-    struct value **link = find(storage, name);
-    struct value *value = *link;
-    if (value == NULL)
-        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no", name);
-    *link = value->next;
-    free_value(value);
-    return SWTPM_PLUGIN_OK;
+    struct value **link;
+    int result = find(storage, name, flags, &link, error);
+    if (result == SWTPM_PLUGIN_OK)
+        drop(link);
+    return result;
 }
 
 /* The visitor may end the listing; what it returned is then what list returns. */
@@ -170,8 +153,7 @@ static int mem_list(struct swtpm_storage *storage, swtpm_storage_visitor visit, 
 {
     (void)error;
     int result = SWTPM_PLUGIN_OK;
-    for (const struct value *value = storage->values; value != NULL && result == 0;
-         value = value->next)
+    for (struct value *value = storage->values; value != NULL && result == 0; value = value->next)
         result = visit(context, value->name, value->size);
     return result;
 }
@@ -180,7 +162,6 @@ static int mem_list(struct swtpm_storage *storage, swtpm_storage_visitor visit, 
 static const char *const system_calls[] = {NULL};
 
 static const struct swtpm_storage_ops ops = {
-    .capabilities = 0,
     .open = mem_open,
     .close = mem_close,
     .lock = mem_lock,
