@@ -293,3 +293,12 @@ int options_parse(int argc, char **argv, struct config *config, struct error *er
     use_environment(config);
     return option_checks(config, error);
 }
+
+void options_forget(void)
+{
+    while (argument_copies != NULL) {
+        struct argument_copy *copy = argument_copies;
+        argument_copies = copy->next;
+        free(copy);
+    }
+}

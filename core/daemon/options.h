@@ -13,11 +13,14 @@
  * unknown option, a surplus argument, a bad value, an option with an argument given twice, options
  * that contradict each other, a mandatory one missing.  --help and --version end the reading.
  *
- * `argv` stays as it is.  Strings of `config` point into copies that live as long as the process.
+ * `argv` stays as it is.  Strings of `config` point into copies that live until options_forget.
  * Not to be called from two threads at once (getopt_long's state).
  *
  * 0; or -1 with a message that names the option, what was found and what to do.
  */
 int options_parse(int argc, char **argv, struct config *config, struct error *error);
+
+/* Frees the copies: for who parses many command lines.  Every configuration so far is void. */
+void options_forget(void);
 
 #endif

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <lmdb.h>
+
 #include "result.h"
 
 #define META_MAGIC UINT32_C(0xbeefc0de)
@@ -117,6 +119,14 @@ static bool page_size_is_sane(uint32_t size)
     return size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX && (size & (size - 1)) == 0;
 }
 
+/* Flags of a tree say how its keys compare and what its records are; LMDB takes them from here.  The
+ * first one's hold those of the environment that made the file, too. */
+static bool tree_flags_are_sane(const struct meta *meta)
+{
+    return (meta->trees[FREE_TREE].flags & ~MDB_NOSUBDIR) == MDB_INTEGERKEY &&
+           meta->trees[MAIN_TREE].flags == 0;
+}
+
 static int read_meta(struct verifier *v, unsigned index, struct meta *meta)
 {
     struct {
@@ -137,6 +147,8 @@ static int read_meta(struct verifier *v, unsigned index, struct meta *meta)
     if (!page_size_is_sane(page.meta.trees[FREE_TREE].page_size) ||
         page.meta.last_page < META_COUNT - 1 || page.meta.last_page > SIZE_MAX / 4 / PAGE_SIZE_MAX)
         return damaged(v, number, "a meta page holds impossible sizes");
+    if (!tree_flags_are_sane(&page.meta))
+        return damaged(v, number, "a meta page speaks of another kind of database");
     if (page.meta.transaction != 0 && page.meta.transaction % META_COUNT != index)
         return damaged(v, number, "a meta page belongs to the other one's transactions");
     *meta = page.meta;

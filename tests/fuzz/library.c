@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "library.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <libtpms/tpm_library.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+
+#include "fuzz.h"
+
+enum { COUNTERS = 1 << 14, DIGEST_SIZE = 20, LOG_LEVEL = 1 };
+
+/* Read by libFuzzer like the counters of edges (docs/LibFuzzer, FuzzerExtraCounters.cpp). */
+__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
+
+static uint32_t fixed_random;
+static int log_fd = -1;
+
+/* ---------------------------------------------- in place of OpenSSL's functions of that name --- */
+
+int RAND_bytes(unsigned char *bytes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fixed_random = fixed_random * 1664525 + 1013904223;
+        bytes[i] = (unsigned char)(fixed_random >> 24);
+    }
+    return 1;
+}
+
+static RSA *make_key(int bits, BIGNUM *exponent)
+{
+    int (*generate)(RSA *, int, BIGNUM *, BN_GENCB *) = dlsym(RTLD_NEXT, "RSA_generate_key_ex");
+    RSA *key = RSA_new();
+
+    MUST(generate != NULL && key != NULL && generate(key, bits, exponent, NULL) == 1);
+    return key;
+}
+
+static void copy_key(RSA *to, const RSA *from)
+{
+    const BIGNUM *n, *e, *d, *p, *q, *dmp1, *dmq1, *iqmp;
+
+    RSA_get0_key(from, &n, &e, &d);
+    RSA_get0_factors(from, &p, &q);
+    RSA_get0_crt_params(from, &dmp1, &dmq1, &iqmp);
+    MUST(RSA_set0_key(to, BN_dup(n), BN_dup(e), BN_dup(d)) == 1);
+    MUST(RSA_set0_factors(to, BN_dup(p), BN_dup(q)) == 1);
+    MUST(RSA_set0_crt_params(to, BN_dup(dmp1), BN_dup(dmq1), BN_dup(iqmp)) == 1);
+}
+
+/* A TPM 1.2 makes one in the self-test of each start, which would take all the time there is. */
+int RSA_generate_key_ex(RSA *key, int bits, BIGNUM *exponent, BN_GENCB *callback)
+{
+    enum { UNIT = 512, SIZES = 5 };
+    static RSA *keys[SIZES];
+    unsigned size = (unsigned)bits / UNIT;
+
+    (void)callback;
+    if (bits % UNIT != 0 || size >= SIZES)
+        return 0;
+    if (keys[size] == NULL)
+        keys[size] = make_key(bits, exponent);
+    copy_key(key, keys[size]);
+    return 1;
+}
+
+/* -------------------------------------------------------------------------------------- log --- */
+
+void library_begin(void)
+{
+    fixed_random = 1;
+    if (log_fd < 0) {
+        log_fd = memfd_create("log", MFD_CLOEXEC);
+        MUST(log_fd >= 0);
+        TPMLIB_SetDebugFD(log_fd);
+        TPMLIB_SetDebugLevel(LOG_LEVEL);
+    }
+}
+
+static void count_line(const char *line, size_t size)
+{
+    uint32_t hash = 2166136261;
+
+    /* Digits are values, which would make each line a new one. */
+    for (size_t i = 0; i < size; i++)
+        if (line[i] < '0' || line[i] > '9')
+            hash = (hash ^ (uint8_t)line[i]) * 16777619;
+    uint8_t *counter = &counters[hash % COUNTERS];
+    *counter += *counter < UINT8_MAX;
+}
+
+void library_end(void)
+{
+    static char text[1 << 20];
+    ssize_t size = pread(log_fd, text, sizeof text, 0);
+    char *line = text;
+
+    for (char *end; (end = memchr(line, '\n', (size_t)(text + size - line))) != NULL; line = end + 1)
+        count_line(line, (size_t)(end - line));
+    MUST(ftruncate(log_fd, 0) == 0 && lseek(log_fd, 0, SEEK_SET) == 0);
+}
+
+void library_fix_digest(uint8_t *state, size_t size)
+{
+    if (size >= DIGEST_SIZE)
+        MUST(gnutls_hash_fast(GNUTLS_DIG_SHA1, state, size - DIGEST_SIZE,
+                              state + size - DIGEST_SIZE) == 0);
+}
