@@ -396,7 +396,7 @@ static void release(struct daemon *daemon)
 
     /* A client may have asked for a wait of months. */
     if (daemon->store != NULL)
-        state_store_wait_no_more(daemon->store);
+        state_store_allow_waiting(daemon->store, false);
     if (worker_is_busy())
         device_finish_command(daemon->device);
     tpm_stop();

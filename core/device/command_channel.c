@@ -56,10 +56,20 @@ static void answer_write(struct command_channel *channel)
     if (channel->unanswered_write == NULL)
         return;
     if (channel->storage_unlocked)
-        fuse_reply_err(channel->unanswered_write, EIO);
+        fuse_reply_err(channel->unanswered_write, channel->write_interrupted ? EINTR : EIO);
     else
         fuse_reply_write(channel->unanswered_write, channel->command_size);
     channel->unanswered_write = NULL;
+    tpm_allow_lock_waiting(true);
+}
+
+static void interrupt_write(fuse_req_t request, void *context)
+{
+    (void)request;
+    struct command_channel *channel = context;
+
+    channel->write_interrupted = true;
+    tpm_allow_lock_waiting(false);
 }
 
 static void worker_done(void *context)
@@ -106,15 +116,19 @@ bool command_channel_write(struct command_channel *channel, fuse_req_t request,
     channel->response = (struct swtpm_bytes){0};
     if (tpm_is_running() && tpm_needs_storage_lock()) {
         channel->unanswered_write = request;
+        channel->write_interrupted = false;
+        fuse_req_interrupt_func(request, interrupt_write, channel);
         hand_over(channel, command);
         return true;
     }
     /* Answered first: the client prepares its read while the TPM works. */
     fuse_reply_write(request, command.size);
-    if (tpm_is_running() && tpm_command_is_slow(tpm_version(), command))
+    if (tpm_is_running() && tpm_command_is_slow(tpm_version(), command)) {
+        tpm_announce_command();
         hand_over(channel, command);
-    else
+    } else {
         keep_response(channel, tpm_process(command));
+    }
     return true;
 }
 

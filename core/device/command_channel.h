@@ -25,6 +25,7 @@ struct command_channel {
     uint8_t command[TPM_COMMAND_MAX];
     size_t command_size;
     fuse_req_t unanswered_write;  /* the write that waits for the storage lock, or NULL */
+    bool write_interrupted;       /* it is to wait no longer */
     bool storage_unlocked;        /* the lock could not be had */
 };
 

@@ -89,11 +89,12 @@ static void finish_job(void *context)
     reply_result(control->job_request, control->job_result);
 }
 
-static void run_job(const struct call *call, uint32_t argument, void (*run)(void *context))
+static void run_job(const struct call *call, uint32_t argument, void (*run)(void *context),
+                    void (*finish)(void *context))
 {
     call->control->job_request = call->request;
     call->control->job_argument = argument;
-    worker_run(run, finish_job, call->control);
+    worker_run(run, finish, call->control);
 }
 
 static void run_init(void *context)
@@ -105,13 +106,41 @@ static void run_init(void *context)
 static void init(const struct call *call)
 {
     const union ptm_init *arguments = call->input;
-    run_job(call, arguments->request.flags, run_init);
+    run_job(call, arguments->request.flags, run_init, finish_job);
 }
 
 static void run_lock_storage(void *context)
 {
     struct control *control = context;
     control->job_result = tpm_lock_storage(control->job_argument);
+}
+
+static void finish_lock_storage(void *context)
+{
+    struct control *control = context;
+
+    tpm_allow_lock_waiting(true);
+    if (control->job_interrupted && control->job_result != TPM_SUCCESS)
+        fuse_reply_err(control->job_request, EINTR);
+    else
+        finish_job(control);
+}
+
+/* A client may have asked for a wait of months. */
+static void interrupt_lock_storage(fuse_req_t request, void *context)
+{
+    (void)request;
+    struct control *control = context;
+
+    control->job_interrupted = true;
+    tpm_allow_lock_waiting(false);
+}
+
+static void run_lock_job(const struct call *call, uint32_t retries)
+{
+    call->control->job_interrupted = false;
+    fuse_req_interrupt_func(call->request, interrupt_lock_storage, call->control);
+    run_job(call, retries, run_lock_storage, finish_lock_storage);
 }
 
 /* Held already is the usual case, and answered while a command runs. */
@@ -125,7 +154,7 @@ static void lock_storage(const struct call *call)
         parked_add(&call->control->waiting, call->request, call->session, PTM_LOCK_STORAGE,
                    call->input, sizeof *arguments);
     else
-        run_job(call, arguments->request.retries, run_lock_storage);
+        run_lock_job(call, arguments->request.retries);
 }
 
 /* ------------------------------------------------------------------- when the worker is free */
@@ -194,7 +223,8 @@ static void get_state_blob(const struct call *call)
 
     memcpy(&part, call->input, sizeof part);
     state_download_part(&call->session->download, &part);
-    reply(call->request, &part.response, sizeof part.response);
+    if (fuse_reply_ioctl(call->request, 0, &part.response, sizeof part.response) == 0)
+        state_download_taken(&call->session->download);
     explicit_bzero(&part, sizeof part);
 }
 

@@ -19,6 +19,7 @@ struct control {
     fuse_req_t job_request;   /* what the worker does: INIT or LOCK_STORAGE */
     uint32_t job_argument;    /* flags of INIT, retries of LOCK_STORAGE */
     uint32_t job_result;
+    bool job_interrupted;     /* LOCK_STORAGE is to wait no longer */
 };
 
 /* ioctl() of any number.  `input` and `input_size`: what the kernel copied in; `output_size`: how

@@ -141,8 +141,9 @@ static void read_blob(fuse_req_t request, struct session *session, size_t size)
 {
     struct swtpm_bytes part = state_download_read(&session->download, size);
 
-    fuse_reply_buf(request, part.data, part.size);
-    state_download_finish(&session->download);
+    /* An interrupted reader does not get it, and it stays for the next one. */
+    if (fuse_reply_buf(request, part.data, part.size) == 0)
+        state_download_taken(&session->download);
 }
 
 static void on_read(fuse_req_t request, size_t size, off_t offset, struct fuse_file_info *file)
@@ -190,9 +191,12 @@ static void on_ioctl(fuse_req_t request, int command, void *argument, struct fus
 {
     (void)argument;
     (void)flags;
-    control_call(&device_of(request)->control, request, session_of(file), (unsigned)command, input,
+    struct device *device = device_of(request);
+
+    control_call(&device->control, request, session_of(file), (unsigned)command, input,
                  input_size, output_size);
-    notify_poller(session_of(file));
+    /* Whether the TPM runs decides for all sessions what write() means. */
+    notify_pollers(device);
 }
 
 static void on_poll(fuse_req_t request, struct fuse_file_info *file,

@@ -23,7 +23,8 @@
  *                                       quick, else on the worker.  The write succeeds with all
  *                                       bytes, whatever the TPM answers.  With the TPM stopped the
  *                                       response is the TPM's failure response.
- *   if the storage lock cannot be had   EIO, after 3 seconds of trying; the command did not run
+ *   if the storage lock cannot be had   EIO, after 3 seconds of trying, or EINTR if a signal comes
+ *                                       before; the command did not run
  *   in an upload by write (below)       the bytes belong to the blob, unless busy (EBUSY) or the TPM
  *                                       runs (then they are a command)
  *   The write of a command drops the transfers of its session, unless it was refused.
@@ -45,7 +46,9 @@
  *   GET_CAPABILITY, SET_LOCALITY, CANCEL_TPM_CMD, GET_CONFIG
  *                                       answered at once in every state
  *   SET_BUFFERSIZE, LOCK_STORAGE        answered at once unless they have to touch the TPM or the
- *                                       store while busy; LOCK_STORAGE then waits for its turn
+ *                                       store while busy; LOCK_STORAGE then waits for its turn.
+ *                                       EINTR if a signal comes while it waits for another holder
+ *                                       of the lock
  *   all others                          wait until the worker is free, in order of arrival; EINTR
  *                                       if a signal comes before their turn, without any effect
  *   What each answers stands with its handler in control.c and in swtpm-ptm(4).

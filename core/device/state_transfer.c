@@ -22,10 +22,8 @@ static bool type_from_number(uint32_t number, enum state_type *type)
 /* --------------------------------------------------------------------------------- download */
 
 static uint32_t start_download(struct state_download *download, enum state_type type,
-                               uint32_t state_flags)
+                               bool decrypted)
 {
-    bool decrypted = (state_flags & PTM_STATE_FLAG_DECRYPTED) != 0;
-
     state_download_drop(download);
     uint32_t result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
     /* A client that was told of a state that is not there has fetched all there is. */
@@ -35,20 +33,29 @@ static uint32_t start_download(struct state_download *download, enum state_type 
         return result;
     download->active = true;
     download->type = type;
+    download->decrypted = decrypted;
     return TPM_SUCCESS;
+}
+
+static bool continues_download(const struct state_download *download, enum state_type type,
+                               bool decrypted, uint32_t offset)
+{
+    return offset > 0 && download->active && download->type == type &&
+           download->decrypted == decrypted;
 }
 
 static uint32_t prepare_download(struct state_download *download, uint32_t number,
                                  uint32_t state_flags, uint32_t offset)
 {
+    bool decrypted = (state_flags & PTM_STATE_FLAG_DECRYPTED) != 0;
     enum state_type type;
 
     if (!tpm_is_running())
         return TPM_BAD_ORDINAL;
     if (!type_from_number(number, &type))
         return TPM_BAD_PARAMETER;
-    if (offset == 0 || !download->active || download->type != type) {
-        uint32_t result = start_download(download, type, state_flags);
+    if (!continues_download(download, type, decrypted, offset)) {
+        uint32_t result = start_download(download, type, decrypted);
         if (result != TPM_SUCCESS)
             return result;
     }
@@ -76,8 +83,7 @@ void state_download_part(struct state_download *download, union ptm_get_state *c
     call->response.length = (uint32_t)length;
     if (length > 0)
         memcpy(call->response.data, download->blob.data + offset, length);
-    download->position = offset + length;
-    state_download_finish(download);
+    download->part_end = offset + length;
 }
 
 struct swtpm_bytes state_download_read(struct state_download *download, size_t size)
@@ -85,12 +91,13 @@ struct swtpm_bytes state_download_read(struct state_download *download, size_t s
     size_t length = smaller(download->blob.size - download->position, size);
     struct swtpm_bytes part = {.data = download->blob.data + download->position, .size = length};
 
-    download->position += length;
+    download->part_end = download->position + length;
     return part;
 }
 
-void state_download_finish(struct state_download *download)
+void state_download_taken(struct state_download *download)
 {
+    download->position = download->part_end;
     if (!download->active || download->position < download->blob.size)
         return;
     /* A command that runs changes what was fetched, and needs the lock to store it. */
@@ -118,7 +125,7 @@ static uint32_t finish_upload(struct state_upload *upload)
     return result;
 }
 
-static bool continues(const struct state_upload *upload, enum state_type type,
+static bool continues_upload(const struct state_upload *upload, enum state_type type,
                       uint32_t state_flags)
 {
     return upload->active && upload->type == type && upload->state_flags == state_flags;
@@ -144,7 +151,7 @@ uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_stat
     if (!type_from_number(call->request.type, &type) || length > sizeof call->request.data)
         return TPM_BAD_PARAMETER;
 
-    bool first = !continues(upload, type, call->request.state_flags);
+    bool first = !continues_upload(upload, type, call->request.state_flags);
     if (first) {
         state_upload_drop(upload);
         upload->active = true;

@@ -18,9 +18,11 @@
 struct state_download {
     bool active;
     enum state_type type;
+    bool decrypted;     /* wanted so */
     bool encrypted;     /* the state in it, with the state key */
     struct buffer blob;
-    size_t position;    /* where the last part ended */
+    size_t position;    /* where the last part that the client has got ended */
+    size_t part_end;    /* likewise of the part that is on its way to the client */
 };
 
 struct state_upload {
@@ -31,15 +33,17 @@ struct state_upload {
     struct buffer blob;
 };
 
-/* GET_STATEBLOB.  Fills the response, `result` included. */
+/* GET_STATEBLOB.  Fills the response, `result` included.  Another type or flag than before starts
+ * anew. */
 void state_download_part(struct state_download *download, union ptm_get_state *call);
 
 /* read(): the next bytes of the blob, at most `size`; valid until the next call. */
 struct swtpm_bytes state_download_read(struct state_download *download, size_t size);
 
-/* Forgets the blob once it was fetched completely, and tells the TPM of it, unless a command runs:
- * what was fetched is out of date then. */
-void state_download_finish(struct state_download *download);
+/* Tells that the client has got the last part: the position moves past it.  At the end of the blob
+ * it is forgotten, and the TPM is told, unless a command runs: what was fetched is out of date
+ * then. */
+void state_download_taken(struct state_download *download);
 
 /* Wipes and forgets. */
 void state_download_drop(struct state_download *download);

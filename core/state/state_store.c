@@ -28,7 +28,7 @@ struct state_store {
     bool durable;
     bool backup;
     bool locked;
-    atomic_bool waits_no_more;
+    atomic_bool waiting_refused;
     struct remembered_state remembered[STATE_SAVE + 1];
 };
 
@@ -347,7 +347,7 @@ static int take_lock(struct state_store *store, unsigned retries, struct error *
     static const struct timespec interval = {.tv_nsec = 10 * 1000 * 1000};
 
     int result = storage_lock(store->storage, error);
-    for (; result == SWTPM_PLUGIN_BUSY && retries > 0 && !store->waits_no_more; retries--) {
+    for (; result == SWTPM_PLUGIN_BUSY && retries > 0 && !store->waiting_refused; retries--) {
         nanosleep(&interval, NULL);
         result = storage_lock(store->storage, error);
     }
@@ -377,9 +377,9 @@ int state_store_lock(struct state_store *store, unsigned retries, struct error *
     return 0;
 }
 
-void state_store_wait_no_more(struct state_store *store)
+void state_store_allow_waiting(struct state_store *store, bool allowed)
 {
-    store->waits_no_more = true;
+    store->waiting_refused = !allowed;
 }
 
 void state_store_unlock(struct state_store *store)

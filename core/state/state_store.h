@@ -52,9 +52,9 @@ void state_store_free(struct state_store *store);
  * acknowledged.  After state_store_forget the lock is given. */
 int state_store_lock(struct state_store *store, unsigned retries, struct error *error);
 
-/* For the end of the process, by any thread: a state_store_lock that waits for another holder fails
- * at its next try, and later ones try once only. */
-void state_store_wait_no_more(struct state_store *store);
+/* By any thread.  Not allowed: a state_store_lock that waits for another holder fails at its next
+ * try, and later ones try once only.  Allowed at first. */
+void state_store_allow_waiting(struct state_store *store, bool allowed);
 void state_store_unlock(struct state_store *store);
 bool state_store_is_locked(const struct state_store *store);
 

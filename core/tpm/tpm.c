@@ -17,7 +17,6 @@
 #include "tpm/profile.h"
 #include "tpm/report.h"
 #include "tpm/stored_states.h"
-#include "tpm/worker.h"
 #include "util/log.h"
 
 enum { LOCALITY_MAX = 4 };
@@ -34,6 +33,7 @@ static struct {
     struct tpm_parameters parameters;
     struct stored_states states;
     atomic_bool running;
+    atomic_bool processing; /* a command is announced, or with libtpms */
     /* Set by the loop while the worker may be in libtpms, which asks for it. */
     _Atomic uint8_t locality;
     bool shut_down;                   /* the last command was a successful TPM2_Shutdown */
@@ -285,10 +285,17 @@ static struct swtpm_bytes answer_command(struct swtpm_bytes command)
     return response;
 }
 
+void tpm_announce_command(void)
+{
+    tpm.processing = true;
+}
+
 struct swtpm_bytes tpm_process(struct swtpm_bytes command)
 {
     capture_command(command);
+    tpm.processing = true;
     struct swtpm_bytes response = answer_command(command);
+    tpm.processing = false;
     capture_response(response);
     return response;
 }
@@ -325,14 +332,19 @@ TPM_RESULT tpm_lock_storage(unsigned retries)
     return report_result(TPM_FAIL, &error);
 }
 
+void tpm_allow_lock_waiting(bool allowed)
+{
+    state_store_allow_waiting(tpm.states.store, allowed);
+}
+
 /* -------------------------------------------------------------------------- control functions */
 
 TPM_RESULT tpm_cancel(void)
 {
     if (!tpm.running)
         return TPM_BAD_ORDINAL;
-    /* libtpms would keep the wish for a later command. */
-    return worker_is_busy() ? TPMLIB_CancelCommand() : TPM_SUCCESS;
+    /* The wish is for one command, and libtpms does not promise to forget it before the next. */
+    return tpm.processing ? TPMLIB_CancelCommand() : TPM_SUCCESS;
 }
 
 static bool locality_is_allowed(uint8_t locality)

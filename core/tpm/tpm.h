@@ -19,8 +19,8 @@
  *
  * Threads: at any time one thread may be in these functions, the loop's or the worker's; which of
  * both is decided by worker.h (worker_is_busy).  tpm_cancel, tpm_set_locality, tpm_is_running,
- * tpm_version, tpm_config_flags, tpm_set_buffer_size and tpm_needs_storage_lock may be called by the
- * loop at any time.
+ * tpm_version, tpm_config_flags, tpm_set_buffer_size, tpm_needs_storage_lock,
+ * tpm_announce_command and tpm_allow_lock_waiting may be called by the loop at any time.
  *
  * States: stopped (after tpm_configure) and running (after tpm_start).  What needs a running TPM
  * returns TPM_BAD_ORDINAL while it is stopped, as COMPAT §3 says.  Results are TPM result codes.
@@ -63,6 +63,10 @@ int tpm_send_startup(uint16_t type, struct error *error);
  */
 struct swtpm_bytes tpm_process(struct swtpm_bytes command);
 
+/* A command is about to be handed to tpm_process, on the worker's thread: a tpm_cancel from now on
+ * is meant for it. */
+void tpm_announce_command(void);
+
 /* Whether the storage lock has to be taken (tpm_lock_storage) before a command may run. */
 bool tpm_needs_storage_lock(void);
 
@@ -70,7 +74,12 @@ bool tpm_needs_storage_lock(void);
  * is logged and returned as TPM_FAIL. */
 TPM_RESULT tpm_lock_storage(unsigned retries);
 
-/* Cancels the command that the worker runs.  TPM_SUCCESS if none runs. */
+/* Not allowed: a tpm_lock_storage that waits for another holder fails within 10 ms.  Allowed at
+ * first. */
+void tpm_allow_lock_waiting(bool allowed);
+
+/* Cancels the command that is announced or processed.  TPM_SUCCESS, and nothing happens, if there is
+ * none: while the worker starts the TPM, or waits for the storage lock. */
 TPM_RESULT tpm_cancel(void);
 
 /* TPM_BAD_LOCALITY above 4, and for 4 with reject-locality-4. */

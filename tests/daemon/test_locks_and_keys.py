@@ -133,6 +133,49 @@ class Lock(TpmTest):
         self.assertLess(time.monotonic() - start, 2)
         self.assertEqual(ptm.result_of(wait.wait()), ptm.TPM_FAIL)
 
+    def interrupted(self, call):
+        """`call`, which waits for the lock, gets EINTR long before its wait is over."""
+        self.assertFalse(call.is_done_within(0.1))
+        start = time.monotonic()
+        call.interrupt()
+        self.raises_errno(errno.EINTR, call.wait)
+        self.assertLess(time.monotonic() - start, 1)
+
+    def test_an_interrupted_lock_storage_waits_no_longer(self):
+        _, file = self.outgoing()
+        other = self.start_here()
+        self.interrupted(Control(file).submit("LOCK_STORAGE", 0xFFFFFFFF))
+        # The next one waits again.
+        wait = Control(file).submit("LOCK_STORAGE", 1000)
+        self.assertFalse(wait.is_done_within(0.1))
+        other.shut_down()
+        self.assertEqual(ptm.result_of(wait.wait()), SUCCESS)
+
+    def test_an_interrupted_write_waits_no_longer_and_its_command_does_not_run(self):
+        _, file = self.outgoing()
+        other = self.start_here()
+        before = Tpm2(file)
+        self.interrupted(file.submit_write(tpm2.pcr_extend(16, bytes(32))))
+        self.assertEqual(file.read(), b"")
+        other.shut_down()
+        self.assertEqual(before.pcr_read(16), bytes(32))
+
+    def test_a_cancel_while_the_lock_is_waited_for_does_not_reach_the_tpm(self):
+        # A TPM 1.2 answers each cancel that reaches it with TPM_FAIL.
+        daemon, file, _ = self.start_running(
+            tpm2=False, state_directory=self.state,
+            options=["--migration", "release-lock-outgoing"])
+        for kind in (PERMANENT, VOLATILE, SAVESTATE):
+            Control(file).call("GET_STATEBLOB", 0, kind, 0)
+            while file.read():
+                pass
+        other = self.start(tpm2=False, state_directory=self.state)
+        wait = Control(file).submit("LOCK_STORAGE", 1000)
+        self.assertFalse(wait.is_done_within(0.1))
+        self.assertEqual(Control(daemon.open()).cancel(), SUCCESS)
+        other.shut_down()
+        self.assertEqual(ptm.result_of(wait.wait()), SUCCESS)
+
     def test_a_lock_that_comes_free_in_time_is_taken(self):
         _, file = self.outgoing()
         other = self.start_here()

@@ -142,6 +142,20 @@ class Poll(TpmTest):
         self.assertEqual(file.poll(OUT), 0)
         self.raises_errno(errno.EBUSY, file.write, tpm2.startup())
 
+    def test_another_openers_stop_and_init_wake_a_poll(self):
+        daemon = self.start()
+        file, other = daemon.open(), daemon.open()
+        self.assertEqual(Control(file).set_blob_part(ptm.PERMANENT, 0, b""), ptm.SUCCESS)
+        self.assertEqual(Control(other).init(), ptm.SUCCESS)
+        third = daemon.open()
+        tpm2.Tpm2(third).startup()
+        # The third owns the command channel, so a write here would be refused, until the TPM stops
+        # and the write belongs to the blob.
+        poll = file.submit_poll(OUT)
+        self.assertFalse(poll.is_done_within(MOMENT))
+        self.assertEqual(Control(other).stop(), ptm.SUCCESS)
+        self.assertEqual(poll.wait(SECONDS), OUT)
+
     def test_the_end_of_the_daemon_wakes_a_poll(self):
         daemon, file, _ = self.start_running()
         poll = file.submit_poll(IN)
