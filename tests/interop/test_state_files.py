@@ -26,7 +26,7 @@ PREFIX = {True: "tpm2-00.", False: "tpm-00."}
 
 
 def is_for(variant):
-    return None if variant in ("release", "asan") else f"nothing here has threads ({variant})"
+    return f"nothing here has threads ({variant})" if variant == "tsan" else None
 
 
 class StateTest:
