@@ -112,6 +112,20 @@ class Persistence(TpmTest):
             self.assertEqual(client.nv_read(NV_INDEX, 5), b"hello")
             self.assertEqual(client.run(tpm2.read_public(PERSISTENT)), public)
 
+    def test_a_tpm_2_whose_nv_memory_is_full_starts_again(self):
+        daemon, _, client = self.start_running(state_directory=self.state)
+        size, count = 2048, 0
+        while client.code(tpm2.nv_define(NV_INDEX + count, size)) == tpm2.RC_SUCCESS:
+            for offset in (0, size // 2):
+                client.run(tpm2.nv_write(NV_INDEX + count, bytes([count]) * (size // 2), offset))
+            count += 1
+        self.assertEqual(daemon.shut_down(), 0)
+        # More than libtpms' own allocator gives.
+        self.assertGreater(len(stored(self.state)["tpm2-00.permall"]), 128 * 1024)
+        _, _, client = self.start_running(state_directory=self.state)
+        for i in range(count):
+            self.assertEqual(client.nv_read(NV_INDEX + i, 1024), bytes([i]) * 1024)
+
     def test_a_counter_never_goes_back(self):
         daemon, _, client = self.start_running(state_directory=self.state)
         attributes = tpm2.NV_AUTHREAD | tpm2.NV_AUTHWRITE | tpm2.NV_NO_DA | tpm2.NV_COUNTER

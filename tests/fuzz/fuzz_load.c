@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stored state on its whole way into libtpms (libFuzzer): a TPM starts from what the input says is
- * stored, answers some commands, gives its states away and ends.  Built twice, for TPM 1.2 and 2.
+ * stored, answers some commands, gives its states away and ends; and then again from another state.
+ * Built twice, for TPM 1.2 and 2.
  */
 #include <libtpms/tpm_error.h>
 
@@ -13,7 +14,7 @@
 #include "unit/fake_storage.h"
 #include "util/log.h"
 
-enum { STATE_MAX = 32 * 1024 };
+enum { STATE_MAX = 32 * 1024, ROUNDS_MAX = 3 };
 
 enum choice {
     FIX_DIGESTS = 1,
@@ -67,21 +68,17 @@ static void store_state(enum state_type type, struct swtpm_bytes bytes, bool fix
 
 static void store_input(struct input *input, uint8_t choice)
 {
-    size_t permanent_size = input_16(input) % STATE_MAX;
-    size_t volatile_size = input_16(input) % STATE_MAX;
     bool fix = choice & FIX_DIGESTS;
 
     for (enum state_type type = STATE_PERMANENT; type <= STATE_SAVE; type++) {
         struct error ignored;
         storage_delete(storage, state_value_name(VERSION, type), false, &ignored);
+        if ((choice & HAS_PERMANENT << (type - STATE_PERMANENT)) == 0)
+            continue;
+        size_t size = input_16(input) % STATE_MAX;
+        store_state(type, input_bytes(input, size),
+                    fix && (type != STATE_PERMANENT || VERSION == TPM_VERSION_1_2));
     }
-    if (choice & HAS_PERMANENT)
-        store_state(STATE_PERMANENT, input_bytes(input, permanent_size),
-                    fix && VERSION == TPM_VERSION_1_2);
-    if (choice & HAS_VOLATILE)
-        store_state(STATE_VOLATILE, input_bytes(input, volatile_size), fix);
-    if (choice & HAS_SAVED)
-        store_state(STATE_SAVE, input_bytes(input, STATE_MAX), fix);
 }
 
 /* ----------------------------------------------------------------------------- commands ------ */
@@ -173,26 +170,34 @@ static void give_away(void)
     }
 }
 
+static void live(uint8_t choice)
+{
+    bool established;
+
+    if (tpm_start(choice & DELETE_VOLATILE) != TPM_SUCCESS)
+        return;
+    use(choice);
+    tpm_get_established(&established);
+    if (choice & STORE_VOLATILE)
+        tpm_store_volatile();
+    give_away();
+    if (choice & START_AGAIN && tpm_start(false) == TPM_SUCCESS)
+        use(choice);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
-    uint8_t choice = input_byte(&input);
-    bool established;
 
     set_up();
     library_begin();
-    store_input(&input, choice);
-    if (tpm_start(choice & DELETE_VOLATILE) == TPM_SUCCESS) {
-        use(choice);
-        tpm_get_established(&established);
-        if (choice & STORE_VOLATILE)
-            tpm_store_volatile();
-        give_away();
-        if (choice & START_AGAIN && tpm_start(false) == TPM_SUCCESS)
-            use(choice);
+    for (int round = 0; round < ROUNDS_MAX && input.size > 0; round++) {
+        uint8_t choice = input_byte(&input);
+        store_input(&input, choice);
+        live(choice);
+        tpm_stop();
+        state_store_forget(store);
     }
-    tpm_stop();
-    state_store_forget(store);
     tpm_release();
     library_end();
     return 0;

@@ -2,6 +2,7 @@
 #include "library.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +22,13 @@ __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[C
 
 static uint32_t fixed_random;
 static int log_fd = -1;
+
+/* libtpms' variables, and what they were before the first input. */
+static struct {
+    uint8_t *start;
+    size_t size;
+    uint8_t *copy;
+} variables;
 
 /* ---------------------------------------------- in place of OpenSSL's functions of that name --- */
 
@@ -70,6 +78,50 @@ int RSA_generate_key_ex(RSA *key, int bits, BIGNUM *exponent, BN_GENCB *callback
     return 1;
 }
 
+/* -------------------------------------------------------------------------------- variables --- */
+
+static int find_variables(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    uintptr_t start = 0, end = 0, read_only_end = 0;
+
+    (void)size;
+    (void)unused;
+    if (strstr(object->dlpi_name, "/libtpms.so") == NULL)
+        return 0;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t address = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && segment->p_flags & PF_W) {
+            start = address;
+            end = address + segment->p_memsz;
+        } else if (segment->p_type == PT_GNU_RELRO) {
+            read_only_end = address + segment->p_memsz;
+        }
+    }
+    variables.start = (uint8_t *)(read_only_end > start ? read_only_end : start);
+    variables.size = end - (uintptr_t)variables.start;
+    return 1;
+}
+
+/* As if each input had a process of its own: a state that was refused leaves traces in libtpms. */
+static void restore_variables(void)
+{
+    if (variables.copy != NULL) {
+        memcpy(variables.start, variables.copy, variables.size);
+        return;
+    }
+    MUST(dl_iterate_phdr(find_variables, NULL) == 1 && variables.size > 0);
+    variables.copy = malloc(variables.size);
+    MUST(variables.copy != NULL);
+    memcpy(variables.copy, variables.start, variables.size);
+}
+
+/* What libtpms' variables pointed to is lost then. */
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
 /* -------------------------------------------------------------------------------------- log --- */
 
 void library_begin(void)
@@ -81,6 +133,7 @@ void library_begin(void)
         TPMLIB_SetDebugFD(log_fd);
         TPMLIB_SetDebugLevel(LOG_LEVEL);
     }
+    restore_variables();
 }
 
 static void count_line(const char *line, size_t size)

@@ -12,7 +12,8 @@
  * bytes, and its new RSA keys are copies of one that was made at the start.
  */
 
-/* Before each input: the fixed bytes begin anew, and libtpms' log is turned on. */
+/* Before each input, with libtpms configured and no TPM started: the fixed bytes begin anew, and
+ * libtpms' variables are as they were before the first input. */
 void library_begin(void);
 
 /* After each input: tells the fuzzer which lines libtpms has logged.  Almost each place where it
