@@ -255,9 +255,7 @@ static int get_once(struct storage *storage, const char *name, struct buffer *sc
     return code;
 }
 
-/* Makes `scratch` large enough for the value as it is now. */
-static int reserve_value(struct storage *storage, const char *name, struct buffer *scratch,
-                         struct error *error)
+static int ask_size(struct storage *storage, const char *name, size_t *size, struct error *error)
 {
     struct buffer nothing = {0};
     struct swtpm_plugin_error plugin_error;
@@ -270,9 +268,30 @@ static int reserve_value(struct storage *storage, const char *name, struct buffe
         return plugin_failure(storage->plugin->descriptor, SWTPM_PLUGIN_CORRUPT, error,
                               "the value '%s' has %zu bytes, more than the %u allowed", name,
                               nothing.size, SWTPM_STORAGE_VALUE_MAX);
-    if (buffer_reserve(scratch, nothing.size) != 0)
+    *size = nothing.size;
+    return SWTPM_PLUGIN_OK;
+}
+
+int storage_size(struct storage *storage, const char *name, size_t *size, struct error *error)
+{
+    int code = check_usable(storage, error);
+    if (code == SWTPM_PLUGIN_OK)
+        code = check_name(storage, name, error);
+    return code == SWTPM_PLUGIN_OK ? ask_size(storage, name, size, error) : code;
+}
+
+/* Makes `scratch` large enough for the value as it is now. */
+static int reserve_value(struct storage *storage, const char *name, struct buffer *scratch,
+                         struct error *error)
+{
+    size_t size;
+
+    int code = ask_size(storage, name, &size, error);
+    if (code != SWTPM_PLUGIN_OK)
+        return code;
+    if (buffer_reserve(scratch, size) != 0)
         return plugin_failure(storage->plugin->descriptor, SWTPM_PLUGIN_NO_MEMORY, error,
-                              "no memory for the %zu bytes of the value '%s'", nothing.size, name);
+                              "no memory for the %zu bytes of the value '%s'", size, name);
     return SWTPM_PLUGIN_OK;
 }
 

@@ -60,6 +60,9 @@ void storage_close(struct storage *storage);
 int storage_lock(struct storage *storage, struct error *error);
 int storage_unlock(struct storage *storage, struct error *error);
 
+/* How many bytes a value has, without reading it. */
+int storage_size(struct storage *storage, const char *name, size_t *size, struct error *error);
+
 /* Replaces the buffer's contents by the value.  On failure the buffer is as it was. */
 int storage_get(struct storage *storage, const char *name, struct buffer *value,
                 struct error *error);

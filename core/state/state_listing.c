@@ -1,41 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_listing.h"
 
-#include <stddef.h>
-#include <string.h>
-
-struct search {
-    enum tpm_version version;
-    struct state_listing *listing;
-};
-
-static struct stored_value *value_of_name(const struct search *search, const char *name)
+/* Each value is asked for, since a listing passes over what stands in the place of a value and is
+ * none, such as a link. */
+static int examine(struct storage *storage, const char *name, struct stored_value *value,
+                   struct error *error)
 {
-    for (enum state_type type = STATE_PERMANENT; type <= STATE_SAVE; type++) {
-        if (strcmp(name, state_value_name(search->version, type)) == 0)
-            return &search->listing->state[type];
-    }
-    if (strcmp(name, state_backup_name(search->version)) == 0)
-        return &search->listing->backup;
-    return NULL;
-}
+    size_t size;
 
-static int note_value(void *context, const char *name, uint64_t size)
-{
-    struct stored_value *value = value_of_name(context, name);
-
-    if (value != NULL)
+    int result = storage_size(storage, name, &size, error);
+    if (result == SWTPM_PLUGIN_NOT_FOUND)
+        return 0;
+    if (result == 0)
         *value = (struct stored_value){.exists = true, .size = size};
-    return 0;
+    return result;
 }
 
 int state_listing_read(struct storage *storage, enum tpm_version version,
                        struct state_listing *listing, struct error *error)
 {
     struct state_listing found = {0};
-    struct search search = {.version = version, .listing = &found};
+    int result = 0;
 
-    int result = storage_list(storage, note_value, &search, error);
+    for (enum state_type type = STATE_PERMANENT; type <= STATE_SAVE && result == 0; type++)
+        result = examine(storage, state_value_name(version, type), &found.state[type], error);
+    if (result == 0)
+        result = examine(storage, state_backup_name(version), &found.backup, error);
     if (result == 0)
         *listing = found;
     return result;

@@ -17,15 +17,16 @@ static int check_file(const struct swtpm_storage *storage, const char *name,
     if (S_ISLNK(status->st_mode))
         return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "'%s/%s' is a symbolic link, which is not followed here; put the "
-                           "file itself in its place", storage->path, name);
+                           "file itself in its place",
+                           storage->path, name);
     if (!S_ISREG(status->st_mode))
-        return plugin_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is not a regular file",
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                           "'%s/%s' is not a regular file; remove it, or put the file in its place",
                            storage->path, name);
     if (status->st_size > SWTPM_STORAGE_VALUE_MAX)
         return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
                            "'%s/%s' has %jd bytes, more than the %u that a value can have",
-                           storage->path, name, (intmax_t)status->st_size,
-                           SWTPM_STORAGE_VALUE_MAX);
+                           storage->path, name, (intmax_t)status->st_size, SWTPM_STORAGE_VALUE_MAX);
     return SWTPM_PLUGIN_OK;
 }
 
@@ -51,8 +52,8 @@ static int read_exactly(const struct swtpm_storage *storage, const char *name, i
             return plugin_fail_errno(error, errno, "cannot read '%s/%s'", storage->path, name);
         if (got == 0)
             return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
-                               "'%s/%s' became shorter while it was being read",
-                               storage->path, name);
+                               "'%s/%s' became shorter while it was being read", storage->path,
+                               name);
         to += got;
         size -= (size_t)got;
     }
@@ -67,9 +68,8 @@ static int read_value(const struct swtpm_storage *storage, const char *name, int
         return SWTPM_PLUGIN_OK;
     char *contents = malloc(size);
     if (contents == NULL)
-        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY,
-                           "no memory for the %zu bytes of '%s/%s'", size, storage->path,
-                           name);
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for the %zu bytes of '%s/%s'",
+                           size, storage->path, name);
     int code = read_exactly(storage, name, fd, contents, size, error);
     if (code == SWTPM_PLUGIN_OK)
         memcpy(to, contents, size);
@@ -79,8 +79,7 @@ static int read_value(const struct swtpm_storage *storage, const char *name, int
 }
 
 static int get_from_file(const struct swtpm_storage *storage, const char *name, int fd,
-                         struct swtpm_buffer buffer, size_t *size,
-                         struct swtpm_plugin_error *error)
+                         struct swtpm_buffer buffer, size_t *size, struct swtpm_plugin_error *error)
 {
     struct stat status;
 
@@ -91,9 +90,8 @@ static int get_from_file(const struct swtpm_storage *storage, const char *name, 
         return code;
     size_t value_size = (size_t)status.st_size;
     if (value_size > buffer.size)
-        return plugin_fail(error, SWTPM_PLUGIN_TOO_SMALL,
-                           "'%s/%s' has %zu bytes, the buffer %zu", storage->path, name,
-                           value_size, buffer.size);
+        return plugin_fail(error, SWTPM_PLUGIN_TOO_SMALL, "'%s/%s' has %zu bytes, the buffer %zu",
+                           storage->path, name, value_size, buffer.size);
     code = read_value(storage, name, fd, buffer.data, value_size, error);
     if (code == SWTPM_PLUGIN_OK)
         *size = value_size;
@@ -110,8 +108,7 @@ int storage_dir_get(struct swtpm_storage *storage, const char *name, struct swtp
         return get_size(storage, name, size, error);
 
     /* O_NONBLOCK: a FIFO in the place of a value must not stop us. */
-    int fd = openat(storage->fd, name,
-                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = openat(storage->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ELOOP)
         return get_size(storage, name, size, error);
     if (fd < 0)

@@ -42,8 +42,7 @@ int storage_dir_list(struct swtpm_storage *storage, swtpm_storage_visitor visit,
 {
     DIR *stream = open_stream(storage);
     if (stream == NULL)
-        return plugin_fail_errno(error, errno, "cannot read the directory '%s'",
-                                 storage->path);
+        return plugin_fail_errno(error, errno, "cannot read the directory '%s'", storage->path);
     int code = SWTPM_PLUGIN_OK;
     while (code == SWTPM_PLUGIN_OK) {
         errno = 0;
@@ -55,7 +54,7 @@ int storage_dir_list(struct swtpm_storage *storage, swtpm_storage_visitor visit,
             break;
         }
         if (value_name_is_valid(entry->d_name))
-      code = visit_file(storage, entry->d_name, visit, context, error);
+            code = visit_file(storage, entry->d_name, visit, context, error);
     }
     closedir(stream);
     return code;

@@ -119,6 +119,10 @@ static int examine_lock_file(const struct swtpm_storage *storage)
 static int report_unopened(const struct swtpm_storage *storage, int error_number,
                            struct swtpm_plugin_error *error)
 {
+    if (error_number == ELOOP)
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
+                           "'%s/" LOCK_NAME "' is a symbolic link, which is not followed here; "
+                           "remove it", storage->path);
     if (error_number != EACCES)
         return plugin_fail_errno(error, error_number, "cannot open '%s/" LOCK_NAME "'",
                                  storage->path);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/denial.h"
 #include "../common/failure.h"
 
 enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
@@ -84,22 +85,6 @@ static int make_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
 
 /* ------------------------------------------------------------------------------ opening ------ */
 
-/* Says whose directory it is: root without its capabilities is stopped by what never stopped it. */
-static int explain_denial(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
-{
-    struct stat status;
-
-    if (stat(storage->path, &status) != 0)
-        return plugin_fail_errno(error, EACCES, "cannot open the directory '%s'",
-                                 storage->path);
-    return plugin_fail(error, SWTPM_PLUGIN_DENIED,
-                       "cannot use the directory '%s': Permission denied: it belongs to uid "
-                       "%u with mode %#o and this is uid %u; run as its owner, or change "
-                       "owner or mode",
-                       storage->path, (unsigned)status.st_uid,
-                       (unsigned)status.st_mode & 07777, (unsigned)geteuid());
-}
-
 static int explain_failure(const struct swtpm_storage *storage, int error_number,
                            struct swtpm_plugin_error *error)
 {
@@ -109,10 +94,9 @@ static int explain_failure(const struct swtpm_storage *storage, int error_number
         return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "'%s' is a symbolic link, which is not followed here; name the "
                            "directory itself", storage->path);
-    if (error_number == EACCES)
-        return explain_denial(storage, error);
-    return plugin_fail_errno(error, error_number, "cannot open the directory '%s'",
-                             storage->path);
+    int code = plugin_fail_errno(error, error_number, "cannot open the directory '%s'",
+                                 storage->path);
+    return plugin_explain_denial(error, code, storage->path);
 }
 
 static int open_directory(struct swtpm_storage *storage, bool create,

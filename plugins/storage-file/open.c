@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/denial.h"
 #include "../common/failure.h"
 #include "contents.h"
 
@@ -203,6 +204,7 @@ int storage_file_open(struct swtpm_storage **storage,
     if (code == SWTPM_PLUGIN_OK)
         code = announce(opened, parameters, error);
     if (code != SWTPM_PLUGIN_OK) {
+        plugin_explain_denial(error, code, opened->path);
         storage_file_close(opened);
         return code;
     }

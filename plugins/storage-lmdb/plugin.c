@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/denial.h"
 #include "environment.h"
 #include "location.h"
 #include "record.h"
@@ -127,6 +128,7 @@ static int lmdb_open(struct swtpm_storage **storage,
     if (result != 0)
         return result;
     result = open_location(&location, parameters, storage, error);
+    plugin_explain_denial(error, result, location.path);
     location_free(&location);
     return result;
 }

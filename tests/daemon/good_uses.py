@@ -6,10 +6,11 @@ from daemon import PLUGINS
 from option_checks import (answers, config_flags, has_file, has_mode, has_no_file, has_numbers,
                            has_status, has_text, is_capture, is_named, is_rooted, keeps,
                            locality_result, lock_is_held, pid_is_in, state_is_encrypted,
-                           tpm2_is_started)
-from option_uses import IN_CHROOT, PERMANENT, STARTED, Prints, Use
+                           stores, stores_nothing, tpm2_is_started)
+from option_uses import HERE, IN_CHROOT, PERMANENT, STARTED, Prints, Use
 from ptm import TPM_BAD_LOCALITY
 
+PERMALL = "tpm2-00.permall"
 SET_LOCALITY_3 = bytes.fromhex("80010000000b2000100003")
 
 
@@ -43,16 +44,16 @@ GOOD = {
               Use("-m", "7", check=has_numbers(0, 7))],
     "--cuse-fd": [Use("--cuse-fd", "FD(channel)", check=is_named("DEVICE"))],
 
-    "--tpm2": [Use("--tpm2", "--flags", "not-need-init", check=has_file(PERMANENT)),
-               Use("--flags", "not-need-init", check=has_file("state/tpm-00.permall"))],
-    "--flags": [Use("--flags", "", check=has_no_file("state/tpm-00.permall"))],
+    "--tpm2": [Use("--tpm2", "--flags", "not-need-init", check=stores(PERMALL)),
+               Use("--flags", "not-need-init", check=stores("tpm-00.permall"))],
+    "--flags": [Use("--flags", "", check=stores_nothing)],
     "--flags not-need-init": [Use("--tpm2", "--flags", "not-need-init",
                                   check=answers(tpm2.get_random(8), tpm2.RC_INITIALIZE))],
     "--flags startup-clear": [Use(*STARTED, check=tpm2_is_started)],
     "--flags startup-state": [Use("--tpm2", "--flags", "startup-state", before=STARTED,
                                   check=tpm2_is_started)],
     "--flags startup-deactivated": [Use("--flags", "startup-deactivated",
-                                        check=has_file("state/tpm-00.permall"))],
+                                        check=stores("tpm-00.permall"))],
     "--flags startup-none": [Use("--tpm2", "--flags", "startup-none",
                                  check=answers(tpm2.get_random(8), tpm2.RC_FAILURE)),
                              Use("--tpm2", "--flags", "startup-none,not-need-init",
@@ -94,14 +95,15 @@ GOOD = {
                                    check=has_file("state/data.mdb"))],
     "--tpmstate mode": [Use(*STARTED, "--tpmstate", "dir=DIR/state,mode=0604",
                             check=has_mode(PERMANENT, 0o604)),
-                        Use(*STARTED, check=has_mode(PERMANENT, 0o640))],
-    "--tpmstate lock": [Use(*STARTED, "--tpmstate", "dir=DIR/state,lock", check=lock_is_held(True)),
-                        Use(*STARTED, "--tpmstate", "dir=DIR/state,lock=false",
+                        Use(*STARTED, "--tpmstate", "dir=DIR/state",
+                            check=has_mode(PERMANENT, 0o640))],
+    "--tpmstate lock": [Use(*STARTED, "--tpmstate", f"{HERE},lock", check=lock_is_held(True)),
+                        Use(*STARTED, "--tpmstate", f"{HERE},lock=false",
                             check=lock_is_held(False))],
-    "--tpmstate backup": [Use(*STARTED, "--tpmstate", "dir=DIR/state,backup", before=STARTED,
-                              check=has_file(PERMANENT + ".bak"))],
-    "--tpmstate fsync": [Use(*STARTED, "--tpmstate", f"dir=DIR/state,fsync{value}",
-                             check=has_file(PERMANENT)) for value in ("", "=false")],
+    "--tpmstate backup": [Use(*STARTED, "--tpmstate", f"{HERE},backup", before=STARTED,
+                              check=stores(f"{PERMALL}.bak"))],
+    "--tpmstate fsync": [Use(*STARTED, "--tpmstate", f"{HERE},fsync{value}",
+                             check=stores(PERMALL)) for value in ("", "=false")],
     "--migration": [Use(*STARTED, "--migration", "", check=lock_is_held(True))],
     "--migration incoming": [Use("--tpm2", "--migration", "incoming", check=lock_is_held(False)),
                              Use("--tpm2", "--migration", "incoming=0", check=lock_is_held(True))],
@@ -183,7 +185,8 @@ GOOD = {
                                             r': { "names": \[ "default-v1", "null" \] }, ')],
     "--print-states": [Prints("--print-states", "--tpmstate", "dir=DIR/state", "--plugin-dir",
                               PLUGINS, pattern=r'^{ "type": "swtpm", "states": \[\] }\n$'),
-                       Prints("--tpm2", "--print-states", "--plugin-dir", PLUGINS, before=STARTED,
+                       Prints("--tpm2", "--print-states", "--plugin-dir", PLUGINS,
+                              before=(*STARTED, "--tpmstate", "dir=DIR/state"),
                               environment={"TPM_PATH": "DIR/state"},
                               pattern=r'^{ "type": "swtpm", "states": '
                                       r'\[ {"name": "permall", "size": \d{4,}} \] }\n$')],

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the good uses of options look for: functions that make a check of a Place."""
 
-import fcntl
 import re
 
 import tpm2
+from option_uses import STORE
 from ptm import Control
+from store import is_locked, stored
 
 
 def expect(condition, what):
@@ -76,22 +77,23 @@ def config_flags(flags):
     return check
 
 
+def stores(name):
+    return lambda place: expect(name in stored(place.path(STORE)), f"no '{name}' is stored")
+
+
+def stores_nothing(place):
+    expect(stored(place.path(STORE)) == {}, "something is stored")
+
+
 def state_is_encrypted(place):
     """By the flag of the header (COMPAT §4), and with the key still where it was."""
-    state = place.read("state/tpm2-00.permall")
+    state = stored(place.path(STORE))["tpm2-00.permall"]
     expect(int.from_bytes(state[4:6], "big") & 1, "the state is plain")
 
 
 def lock_is_held(held):
-    def check(place):
-        with open(place.path("state/.lock"), "a+b") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found = False
-            except BlockingIOError:
-                found = True
-        expect(found == held, f"the lock is {'' if found else 'not '}held")
-    return check
+    return lambda place: expect(is_locked(place.path(STORE)) == held,
+                                f"the lock is {'not ' if held else ''}held")
 
 
 def pid_is_in(name):

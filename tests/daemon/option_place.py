@@ -12,6 +12,7 @@ import time
 
 from daemon import IS_SANITIZED, PLUGINS, PROGRAM
 from fake_kernel import FakeKernel
+from option_uses import HERE
 
 PATIENCE = 30
 IS_ROOT = os.geteuid() == 0
@@ -185,7 +186,7 @@ class Place:
 def serving_words(words):
     """The words of a use and what every daemon needs besides."""
     given = {word.split("=")[0] for word in words}
-    needed = [("--name", "-n", "DEVICE"), ("--tpmstate", None, "dir=DIR/state"),
+    needed = [("--name", "-n", "DEVICE"), ("--tpmstate", None, HERE),
               ("--cuse-fd", None, "FD(channel)"), ("--plugin-dir", None, PLUGINS)]
     if IS_SANITIZED:
         needed.append(("--seccomp", None, "action=none"))  # a sanitizer makes calls of its own

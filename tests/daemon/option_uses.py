@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the tables of test_options.py are written.  For what words stand see option_place.py."""
 
+from store import STORAGE, tpmstate
+
 FAILURE, USAGE = 1, 2
 
 # The leak checker wants /proc, which a new root directory hides.
 IN_CHROOT = {"ASAN_OPTIONS": "detect_leaks=0"}
 
-# Words of a TPM 2 that answers commands, and the file of its state.
+# Words of a TPM 2 that answers commands.
 STARTED = ("--tpm2", "--flags", "startup-clear")
+
+# Where the state is kept unless a use says otherwise: the path, and the argument of --tpmstate.
+STORE = "state/store" if STORAGE == "file" else "state"
+HERE = tpmstate(f"DIR/{STORE}")
+
+# The file of the state in a directory.
 PERMANENT = "state/tpm2-00.permall"
 
 

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 from daemon import PROGRAM, Daemon, run_program
+from store import STORAGE, only_for, tpmstate
 
 # What the socket version can do and a CUSE one cannot.
 SOCKETS_ONLY = {"tpm-send-command-header"}
@@ -64,9 +65,11 @@ class Capabilities(unittest.TestCase):
 
 
 class States(unittest.TestCase):
+    @only_for("dir", reason="Debian's swtpm has no such store, or does not tell in it whose states "
+                            "they are")
     def test_they_are_those_that_debian_finds(self):
         with Daemon(options=["--flags", "startup-clear"]) as daemon:
-            place = f"dir={daemon.state_directory}"
+            place = daemon.storage
             daemon.terminate()
             for options in (), ("--tpm2",):
                 text = ours(*options, "--print-states", "--tpmstate", place)
@@ -75,13 +78,27 @@ class States(unittest.TestCase):
 
     def test_looking_changes_nothing(self):
         with tempfile.TemporaryDirectory() as directory:
-            self.assertEqual(ours("--print-states", "--tpmstate", f"dir={directory}"),
-                             '{ "type": "swtpm", "states": [] }')
+            done = run_program("--print-states", "--tpmstate", tpmstate(directory))
+            if STORAGE == "dir":
+                self.assertEqual(done.stdout, '{ "type": "swtpm", "states": [] }\n')
+            else:
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(directory, done.stderr)
             self.assertEqual(os.listdir(directory), [])
+
+    @only_for("dir", reason="values are no files there")
+    def test_what_stands_in_the_place_of_a_state_and_is_no_file_is_named(self):
+        for make in (lambda path: os.symlink("/dev/null", path), os.mkdir, os.mkfifo):
+            with tempfile.TemporaryDirectory() as directory:
+                path = os.path.join(directory, "tpm2-00.volatilestate")
+                make(path)
+                done = run_program("--tpm2", "--print-states", "--tpmstate", tpmstate(directory))
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(f"'{path}' is ", done.stderr)
 
     def test_a_running_daemon_is_not_in_the_way(self):
         with Daemon(options=["--flags", "startup-clear"]) as daemon:
-            text = ours("--tpm2", "--print-states", "--tpmstate", f"dir={daemon.state_directory}")
+            text = ours("--tpm2", "--print-states", "--tpmstate", daemon.storage)
             self.assertIn("permall", text)
 
 

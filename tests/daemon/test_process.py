@@ -10,8 +10,11 @@ import tpm2
 from daemon import PLUGINS, PROGRAM, Daemon, run_program
 from fake_kernel import FakeKernel
 from ptm import Control
+from store import STORAGE, only_for, put, stored, tpmstate
 from tpm2 import Tpm2
 from tpm_test import TpmTest
+
+LINKS_OF_DIR = only_for("dir", reason="it is about the names of storage-dir's files")
 
 
 class Background(TpmTest):
@@ -74,7 +77,7 @@ class Background(TpmTest):
 class Channel(TpmTest):
     def test_a_descriptor_that_is_not_open_is_an_error(self):
         done = run_program("--name", "x", "--tpm2", "--cuse-fd", "77", "--tpmstate",
-                           f"dir={self.directory()}")
+                           tpmstate(self.directory()))
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("77", done.stderr)
 
@@ -83,7 +86,7 @@ class Channel(TpmTest):
         self.addCleanup(kernel.close)
         kernel.hang_up()
         done = run_program("--name", "vtpm-test", "--tpm2", "--foreground", "--cuse-fd",
-                           str(kernel.server_fd), "--tpmstate", f"dir={self.directory()}",
+                           str(kernel.server_fd), "--tpmstate", tpmstate(self.directory()),
                            pass_fds=[kernel.server_fd])
         self.assertEqual(done.returncode, 1)
         self.assertIn("vtpm-test", done.stderr)
@@ -97,7 +100,7 @@ class Channel(TpmTest):
             os.close(reader)
             self.addCleanup(os.close, writer)
             done = run_program("--name", "vtpm-test", "--tpm2", "--foreground", "--cuse-fd",
-                               str(kernel.server_fd), "--tpmstate", f"dir={self.directory()}",
+                               str(kernel.server_fd), "--tpmstate", tpmstate(self.directory()),
                                option, f"fd={writer}", pass_fds=[kernel.server_fd, writer])
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn("swtpm_cuse: ", done.stderr)
@@ -109,7 +112,7 @@ class Plugins(TpmTest):
         daemon = Daemon(plugin_directory=empty, environment={"SWTPM_PLUGIN_DIR": empty})
         self.addCleanup(daemon.discard)
         self.assertEqual(daemon.expect_failure(), 1)
-        self.assertIn("storage-dir.so", daemon.stderr)
+        self.assertIn(f"storage-{STORAGE}.so", daemon.stderr)
 
     def test_an_unknown_storage_names_the_plugin_that_is_missing(self):
         daemon = Daemon(storage_uri="nosuch://there")
@@ -118,7 +121,7 @@ class Plugins(TpmTest):
         self.assertIn("storage-nosuch.so", daemon.stderr)
 
     def test_the_plugins_are_found_where_the_build_put_them(self):
-        self.assertTrue(os.path.exists(os.path.join(PLUGINS, "storage-dir.so")))
+        self.assertTrue(os.path.exists(os.path.join(PLUGINS, f"storage-{STORAGE}.so")))
 
 
 class Links(TpmTest):
@@ -151,6 +154,7 @@ class Links(TpmTest):
         daemon.pid_path = link
         self.assertIn(link, self.check_refused(daemon, victim))
 
+    @LINKS_OF_DIR
     def test_the_state_directory(self):
         directory = self.directory()
         target, link = os.path.join(directory, "target"), os.path.join(directory, "link")
@@ -163,15 +167,20 @@ class Links(TpmTest):
             self.assertIn(link, daemon.stderr)
             self.assertEqual(os.listdir(target), [])
 
+    @LINKS_OF_DIR
     def test_the_lock_file(self):
         directory, victim, _ = self.link_to_victim(".lock")
-        self.assertIn(".lock", self.check_refused(Daemon(state_directory=directory), victim))
+        message = self.check_refused(Daemon(state_directory=directory), victim)
+        self.assertIn(".lock' is a symbolic link", message)
+        self.assertIn("remove it", message)
 
+    @LINKS_OF_DIR
     def test_a_state_file(self):
         directory, victim, _ = self.link_to_victim("tpm2-00.permall")
         daemon = Daemon(state_directory=directory, options=["--flags", "not-need-init"])
         self.assertIn(directory, self.check_refused(daemon, victim))
 
+    @LINKS_OF_DIR
     def test_the_temporary_file(self):
         directory, victim, link = self.link_to_victim("TMP2-00.permall")
         self.start_running(state_directory=directory)
@@ -185,7 +194,7 @@ class StateDirectory(TpmTest):
         parent = self.directory()
         path = os.path.join(parent, "state")
         self.start_running(state_directory=path)
-        self.assertTrue(os.path.isdir(path))
+        self.assertEqual(os.path.isdir(path), STORAGE != "file")
         daemon = Daemon(state_directory=os.path.join(parent, "no", "such"))
         self.addCleanup(daemon.discard)
         self.assertEqual(daemon.expect_failure(), 1)
@@ -195,9 +204,11 @@ class StateDirectory(TpmTest):
         for options, mode in (("", 0o640), (",mode=0600", 0o600), (",mode=0660", 0o660)):
             directory = os.path.join(self.directory(), "state")
             self.start_running(state_directory=directory, storage_options=options)
-            status = os.stat(os.path.join(directory, "tpm2-00.permall"))
+            name = {"dir": "tpm2-00.permall", "lmdb": "data.mdb", "file": ""}[STORAGE]
+            status = os.stat(os.path.join(directory, name).rstrip("/"))
             self.assertEqual(stat.S_IMODE(status.st_mode), mode)
 
+    @only_for("dir", reason="TPM_PATH names a directory")
     def test_tpm_path_gives_the_directory(self):
         directory = self.directory()
         daemon = Daemon(environment={"TPM_PATH": directory})
@@ -206,18 +217,18 @@ class StateDirectory(TpmTest):
             Control(daemon.open()).init()
         self.assertIn("tpm2-00.permall", os.listdir(directory))
 
+    @only_for("dir", "lmdb", reason="a file has room for the states of one TPM")
     def test_both_versions_share_a_directory_one_after_the_other(self):
         directory = self.directory()
         for tpm_2 in (True, False):
             daemon, _, _ = self.start_running(state_directory=directory, tpm2=tpm_2)
             daemon.shut_down()
-        self.assertEqual({"tpm2-00.permall", "tpm-00.permall"} - set(os.listdir(directory)), set())
-
+        self.assertLessEqual({"tpm2-00.permall", "tpm-00.permall"}, set(stored(directory)))
 
     def test_a_state_that_cannot_be_stored_is_not_answered_as_if_it_were(self):
         directory = os.path.join(self.directory(), "state")
         daemon, _, client = self.start_running(state_directory=directory)
-        shutil.rmtree(directory)
+        os.remove(directory) if STORAGE == "file" else shutil.rmtree(directory)
         self.assertNotEqual(client.code(tpm2.nv_define(0x01500001, 5)), tpm2.RC_SUCCESS)
         self.assertIn(directory, daemon.log)
 
@@ -250,11 +261,9 @@ class DamagedState(TpmTest):
 
     def setUp(self):
         self.state = self.directory()
-        self.path = os.path.join(self.state, "tpm2-00.permall")
         daemon, _, _ = self.start_running(state_directory=self.state)
         daemon.shut_down()
-        with open(self.path, "rb") as file:
-            self.good = file.read()
+        self.good = stored(self.state)["tpm2-00.permall"]
 
     def test_init_fails_and_the_file_stays_as_it_is(self):
         good = self.good
@@ -264,31 +273,27 @@ class DamagedState(TpmTest):
                           ("a large length", good[:12] + b"\xff\xff\xff\xff" + good[16:]),
                           ("another tag", good[:10] + b"\0\x2a" + good[12:])):
             with self.subTest(damage=name):
-                with open(self.path, "wb") as file:
-                    file.write(bad)
+                put(self.state, "tpm2-00.permall", bytes(bad))
                 daemon = self.start(state_directory=self.state)
                 file = daemon.open()
                 self.assertEqual(Control(file).init(), tpm2.RC_FAILURE)
                 self.assertEqual(Tpm2(file).transmit(tpm2.startup()), tpm2.FAILURE_RESPONSE)
                 self.assertIn(self.state, daemon.log)
                 daemon.shut_down()
-                with open(self.path, "rb") as file:
-                    self.assertEqual(file.read(), bad)
+                self.assertEqual(stored(self.state)["tpm2-00.permall"], bad)
 
     def test_every_flipped_bit_of_the_header_is_noticed_or_harmless(self):
         for position in range(16):
             for bit in range(8):
                 bad = bytearray(self.good)
                 bad[position] ^= 1 << bit
-                with open(self.path, "wb") as file:
-                    file.write(bad)
+                put(self.state, "tpm2-00.permall", bytes(bad))
                 daemon = self.start(state_directory=self.state)
                 result = Control(daemon.open()).init()
                 self.assertIn(result, (0, tpm2.RC_FAILURE))
                 if result != 0:
                     daemon.shut_down()
-                    with open(self.path, "rb") as file:
-                        self.assertEqual(file.read(), bad)
+                    self.assertEqual(stored(self.state)["tpm2-00.permall"], bad)
                 daemon.close()
 
     def test_a_backup_is_used_when_the_state_does_not_load(self):
@@ -298,8 +303,7 @@ class DamagedState(TpmTest):
         client.run(tpm2.nv_write(0x01500001, b"hello"))
         client.run(tpm2.nv_define(0x01500002, 5))
         daemon.shut_down()
-        self.assertTrue(os.path.exists(self.path + ".bak"))
-        with open(self.path, "wb"):
-            pass
+        self.assertIn("tpm2-00.permall.bak", stored(self.state))
+        put(self.state, "tpm2-00.permall", b"")
         _, _, client = self.start_running(state_directory=self.state, storage_options=",backup")
         self.assertEqual(client.nv_read(0x01500001, 5), b"hello")

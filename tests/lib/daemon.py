@@ -7,7 +7,7 @@
             Tpm2(file).startup()
 
 The environment variable BUILD_DIR names the build to test: build/release (default), build/asan or
-build/tsan.  At the end the daemon must have kept to the protocol, must have left no request
+build/tsan; STORAGE where the state is kept (store.py).  At the end the daemon must have kept to the protocol, must have left no request
 unanswered, and its sanitizer, if it has one, must have found nothing: else `close` fails.
 """
 
@@ -22,6 +22,7 @@ import time
 from fake_kernel import PATIENCE, TOP, FakeKernel
 from plugins import trusted
 from ptm import Control
+from store import tpmstate
 
 BUILD_DIR = os.path.join(TOP, os.environ.get("BUILD_DIR", "build/release"))
 VARIANT = os.path.basename(BUILD_DIR)
@@ -52,9 +53,10 @@ class Daemon:
     def __init__(self, tpm2=True, options=(), state_directory=None, background=False,
                  storage_options="", storage_uri=None, plugin_directory=PLUGINS, wrapper=(),
                  environment=None, log_level=1):
-        """`state_directory` is kept, if given, and else made and removed.  `storage_options` are
-        appended to --tpmstate dir=…, or backend-uri=… if `storage_uri` is given.  `wrapper` is a
-        command that runs the daemon, as strace does."""
+        """`state_directory`, the path of the state's store (store.py), is kept, if given, and else
+        made and removed.  `storage_options` are appended to the --tpmstate that names it, or to
+        backend-uri=… if `storage_uri` is given.  `wrapper` is a command that runs the daemon, as
+        strace does."""
         self.tpm2 = tpm2
         self.options = list(options)
         self.background = background
@@ -62,7 +64,7 @@ class Daemon:
         self.environment = dict(environment or {})
         self.directory = tempfile.mkdtemp(prefix="swtpm-cuse-test.")
         self.state_directory = state_directory or os.path.join(self.directory, "state")
-        place = f"backend-uri={storage_uri}" if storage_uri else f"dir={self.state_directory}"
+        place = f"backend-uri={storage_uri}" if storage_uri else tpmstate(self.state_directory)
         self.storage = place + storage_options
         self.plugin_directory = plugin_directory
         self.log_level = log_level

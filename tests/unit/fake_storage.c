@@ -154,6 +154,17 @@ int storage_get(struct storage *storage, const char *name, struct buffer *value,
                : fail(SWTPM_PLUGIN_NO_MEMORY, error);
 }
 
+int storage_size(struct storage *storage, const char *name, size_t *size, struct error *error)
+{
+    struct buffer value = {0};
+
+    int result = storage_get(storage, name, &value, error);
+    if (result == 0)
+        *size = value.size;
+    buffer_free(&value);
+    return result;
+}
+
 int storage_put(struct storage *storage, const char *name, struct swtpm_bytes value, bool durable,
                 struct error *error)
 {
