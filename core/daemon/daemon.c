@@ -289,6 +289,7 @@ static int prepare_device(struct daemon *daemon, struct error *error)
 
 static int close_sandbox(struct daemon *daemon, struct error *error)
 {
+    worker_await_start();
     return sandbox_close(&daemon->sandbox, error);
 }
 
@@ -340,9 +341,9 @@ static const step steps_after_fork[] = {
     open_storage,
     restrict_paths,
     open_store,
+    start_worker, /* early: it gets ready while the TPM starts */
     configure_tpm,
     start_tpm,
-    start_worker,
     prepare_device,
     close_sandbox,
     make_device,

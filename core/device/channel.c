@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int open_empty_pipe(void)
@@ -17,15 +18,25 @@ static int open_empty_pipe(void)
     return ends[0];
 }
 
+/* Not from the heap, where memory was used before: here only pages that requests reach take up
+ * memory, and the largest requests are rare. */
+static uint8_t *map_request(void)
+{
+    void *memory = mmap(NULL, CHANNEL_REQUEST_MAX, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
 int channel_open(struct channel *channel, int fd, struct error *error)
 {
     channel->fd = fd;
     channel->woken = 0;
     channel->receive_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     channel->empty_pipe_fd = open_empty_pipe();
-    if (channel->receive_fd >= 0 && channel->empty_pipe_fd >= 0)
+    channel->request = map_request();
+    if (channel->receive_fd >= 0 && channel->empty_pipe_fd >= 0 && channel->request != NULL)
         return 0;
-    error_set(error, "cannot duplicate the CUSE channel: %s", strerror(errno));
+    error_set(error, "cannot set up the CUSE channel: %s", strerror(errno));
     channel_close(channel);
     return -1;
 }
@@ -39,6 +50,9 @@ void channel_close(struct channel *channel)
             close(*fds[i]);
         *fds[i] = -1;
     }
+    if (channel->request != NULL)
+        munmap(channel->request, CHANNEL_REQUEST_MAX);
+    channel->request = NULL;
 }
 
 void channel_wake(struct channel *channel)
@@ -76,7 +90,7 @@ enum channel_event channel_receive(struct channel *channel, int event_fd, size_t
     for (;;) {
         if (event_fd >= 0 && event_is_ready(channel, event_fd))
             return CHANNEL_EVENT;
-        ssize_t got = read(channel->receive_fd, channel->request, sizeof channel->request);
+        ssize_t got = read(channel->receive_fd, channel->request, CHANNEL_REQUEST_MAX);
         if (got > 0) {
             *size = (size_t)got;
             return CHANNEL_REQUEST;

@@ -28,7 +28,7 @@ struct channel {
     int receive_fd;                   /* its duplicate, or the empty pipe's duplicate */
     int empty_pipe_fd;
     volatile sig_atomic_t woken;
-    _Alignas(uint64_t) uint8_t request[CHANNEL_REQUEST_MAX];
+    uint8_t *request; /* CHANNEL_REQUEST_MAX bytes, aligned to a page; owned */
 };
 
 enum channel_event {

@@ -123,17 +123,16 @@ static int enter_root(const char *root, struct error *error)
  * alone must do. */
 static int drop_bounding_set(struct error *error)
 {
-    for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
-         capability++) {
-        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
-            continue;
-        if (errno == EPERM)
-            return 0;
-        error_set(error, "cannot drop capability %lu from the bounding set: %s", capability,
-                  strerror(errno));
-        return -1;
-    }
-    return 0;
+    unsigned long capability = 0;
+
+    while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
+        capability++;
+    /* The kernel does not know the one after its last. */
+    if (errno == EPERM || (errno == EINVAL && capability > 0))
+        return 0;
+    error_set(error, "cannot drop capability %lu from the bounding set: %s", capability,
+              strerror(errno));
+    return -1;
 }
 
 static int change_ids(const struct privileges *privileges, struct error *error)

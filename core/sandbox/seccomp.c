@@ -134,9 +134,24 @@ void seccomp_list_add_core(struct seccomp_list *list, unsigned features)
         add(list, (struct seccomp_call){.name = *name, .source = "host"});
 }
 
-int seccomp_list_add(struct seccomp_list *list, const char *source, const char *const *names,
+/* The list's own copy; NULL with a message. */
+static const char *add_plugin(struct seccomp_list *list, const char *plugin, struct error *error)
+{
+    if (list->plugin_count == SECCOMP_PLUGINS_MAX) {
+        error_set(error, "plugin '%s' is one more than there is room for", plugin);
+        return NULL;
+    }
+    char *copy = list->plugins[list->plugin_count++];
+    snprintf(copy, SECCOMP_SOURCE_SIZE, "%s", plugin);
+    return copy;
+}
+
+int seccomp_list_add(struct seccomp_list *list, const char *plugin, const char *const *names,
                      struct error *error)
 {
+    const char *source = add_plugin(list, plugin, error);
+    if (source == NULL)
+        return -1;
     for (; *names != NULL; names++) {
         if (seccomp_syscall_resolve_name(*names) == __NR_SCMP_ERROR) {
             error_set(error,
@@ -152,9 +167,7 @@ int seccomp_list_add(struct seccomp_list *list, const char *source, const char *
                       source, *names);
             return -1;
         }
-        struct seccomp_call call = {.name = *names};
-        snprintf(call.source, sizeof call.source, "%s", source);
-        if (add(list, call) != 0) {
+        if (add(list, (struct seccomp_call){.name = *names, .source = source}) != 0) {
             error_set(error, "plugin '%s' names more system calls than there is room for", source);
             return -1;
         }

@@ -39,34 +39,38 @@ struct seccomp_condition {
     const char *text; /* for people: "never executable" */
 };
 
-enum { SECCOMP_SOURCE_SIZE = 48 };
-
 struct seccomp_call {
     const char *name;                          /* as in syscalls(2); borrowed */
-    char source[SECCOMP_SOURCE_SIZE];          /* "core", "host" or "storage-dir" and the like */
+    const char *source;                        /* "core", "host" or one of the list's plugins */
     const char *reason;                        /* why the core needs it; NULL from other sources */
     const struct seccomp_condition *condition; /* NULL: whatever the arguments */
 };
 
-enum { SECCOMP_LIST_CAPACITY = 256 };
+enum {
+    SECCOMP_LIST_CAPACITY = 160,
+    SECCOMP_PLUGINS_MAX = 4,
+    SECCOMP_SOURCE_SIZE = 48
+};
 
 /* Calls in the order in which they were added, each name once unless it is there with a condition
- * and without.  Zeroed memory is an empty list. */
+ * and without.  Zeroed memory is an empty list.  It points into itself: it stays where it is. */
 struct seccomp_list {
     struct seccomp_call calls[SECCOMP_LIST_CAPACITY];
     size_t count;
+    char plugins[SECCOMP_PLUGINS_MAX][SECCOMP_SOURCE_SIZE]; /* "storage-dir" and the like */
+    size_t plugin_count;
 };
 
 /* Adds the calls of the core, with those for the bits of enum seccomp_feature in `features`, and
  * SWTPM_HOST_SYSTEM_CALLS.  To an empty list. */
 void seccomp_list_add_core(struct seccomp_list *list, unsigned features);
 
-/* Adds the calls that the plugin `source` ("storage-dir") names; `names` ends with NULL and is
+/* Adds the calls that `plugin` ("storage-dir") names; `names` ends with NULL and is
  * borrowed for the life of the list.  A name that this system knows but this processor's
  * architecture does not have is passed over.  0, or -1 with a message that names the plugin: a name
  * that nobody knows, or one that no plugin gets (starting programs, processes and threads, tracing,
  * device control). */
-int seccomp_list_add(struct seccomp_list *list, const char *source, const char *const *names,
+int seccomp_list_add(struct seccomp_list *list, const char *plugin, const char *const *names,
                      struct error *error);
 
 /* Puts the list in force for all threads of the process, for good, and sets no_new_privs.  With

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 /* OPENSSL_init_crypto(3), weak and declared here: libtpms alone decides about the library. */
+#define OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS UINT64_C(0x1)
 #define OPENSSL_INIT_LOAD_CONFIG UINT64_C(0x40)
 int OPENSSL_init_crypto(uint64_t options, const void *settings) __attribute__((weak));
 
@@ -12,5 +13,5 @@ void crypto_library_configure(void)
 {
     /* A configuration that it cannot use is its own affair, as in every other program. */
     if (OPENSSL_init_crypto != NULL)
-        OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
 }

@@ -4,7 +4,8 @@
 
 /* The crypto library beneath libtpms, OpenSSL in general, reads its configuration file and loads
  * the providers named there when it is first used.  Makes it do so now, while that is possible:
- * before --chroot and before the sandbox closes.  Does nothing if libtpms uses another library. */
+ * before --chroot and before the sandbox closes.  The texts of its errors, which libtpms never asks
+ * for, are not loaded: they would take 45 KiB.  Does nothing if libtpms uses another library. */
 void crypto_library_configure(void);
 
 #endif

@@ -93,14 +93,17 @@ int worker_start(struct error *error)
         return -1;
     }
     int result = create_thread();
-    if (result == 0) {
-        wait_for_event();
+    if (result == 0)
         return 0;
-    }
     error_set(error, "cannot start the worker thread: %s", strerror(result));
     close(worker.event_fd);
     worker.event_fd = -1;
     return -1;
+}
+
+void worker_await_start(void)
+{
+    wait_for_event();
 }
 
 void worker_stop(void)

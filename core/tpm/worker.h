@@ -14,9 +14,12 @@
  * All functions belong to the loop's thread.
  */
 
-/* Starts the thread, with all signals blocked, and waits until it runs: what the C library calls at
- * the start of a thread is over then, so the sandbox may close.  0, or -1 with a message. */
+/* Begins to start the thread, with all signals blocked.  0, or -1 with a message. */
 int worker_start(struct error *error);
+
+/* Once, after worker_start and before the first job: waits until the thread runs.  What the C
+ * library calls at the start of a thread is over then, so the sandbox may close. */
+void worker_await_start(void);
 
 /* Ends the thread.  The worker must not be busy. */
 void worker_stop(void);

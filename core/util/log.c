@@ -111,7 +111,8 @@ int log_open(const struct log_parameters *parameters, struct error *error)
         return -1;
     }
     /* gmtime_r(3) reads the time zone's file the first time, which a closed sandbox forbids. */
-    tzset();
+    if (parameters->timestamps)
+        tzset();
     forget_path(&the_log.to);
     free(the_log.prefix);
     the_log.to = to;

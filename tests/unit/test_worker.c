@@ -51,6 +51,7 @@ static void jobs_run_on_another_thread_one_after_the_other(void **state)
 
     sem_init(&record.gate, 0, 0);
     assert_int_equal(worker_start(&error), 0);
+    worker_await_start();
     assert_false(worker_is_busy());
     for (int i = 1; i <= 1000; i++) {
         worker_run(run, done, &record);
@@ -72,6 +73,7 @@ static void it_can_be_started_again(void **state)
     struct error error;
 
     assert_int_equal(worker_start(&error), 0);
+    worker_await_start();
     worker_stop();
     assert_int_equal(worker_event_fd(), -1);
     worker_stop();
