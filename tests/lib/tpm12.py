@@ -97,6 +97,11 @@ def create_endorsement_key_pair(bits=2048):
     return command(0x78, bytes(20) + key)
 
 
+def read_pubek():
+    """The public endorsement key, while nobody owns the TPM; the nonce is all zero."""
+    return command(0x7C, bytes(20))
+
+
 def response_code(response):
     return struct.unpack_from(">I", response, 6)[0]
 

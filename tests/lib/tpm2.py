@@ -14,7 +14,7 @@ RC_COMMAND_CODE = 0x143
 RC_CANCELED = 0x909
 RC_RETRY = 0x922
 
-RH_OWNER, RH_NULL, RH_PLATFORM = 0x40000001, 0x40000007, 0x4000000C
+RH_OWNER, RH_NULL, RH_ENDORSEMENT, RH_PLATFORM = 0x40000001, 0x40000007, 0x4000000B, 0x4000000C
 RS_PW = 0x40000009
 ALG_RSA, ALG_SHA1, ALG_SHA256, ALG_NULL, ALG_ECC = 0x01, 0x04, 0x0B, 0x10, 0x23
 CURVE_P256 = 3
@@ -111,6 +111,15 @@ def ecc_storage_template(attributes=_STORAGE | _NO_DA):
 GUARDED_ECC_STORAGE = ecc_storage_template(_STORAGE)
 
 
+def ek_template():
+    """Template L-1 of the TCG's EK Credential Profile: RSA 2048, policy PolicySecret(endorsement)."""
+    policy = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
+    admin_with_policy_restricted_decrypt = 0x300B2
+    return (struct.pack(">HHI", ALG_RSA, ALG_SHA256, admin_with_policy_restricted_decrypt) +
+            sized(policy) + struct.pack(">HHHHHI", 6, 128, 0x43, ALG_NULL, 2048, 0) +
+            sized(bytes(256)))
+
+
 def ecc_signing_template():
     return (struct.pack(">HHI", ALG_ECC, ALG_SHA256, _SIGNING | _NO_DA) + sized(b"") +
             struct.pack(">HHHHH", ALG_NULL, 0x18, ALG_SHA256, CURVE_P256, ALG_NULL) +
@@ -128,6 +137,10 @@ def create_primary(template, hierarchy=RH_OWNER, password=b""):
 
 def create(parent, template, password=b"", parent_password=b""):
     return authorised(0x153, [parent], _creation(template, password), [parent_password])
+
+
+def nv_read_public(index):
+    return command(0x169, struct.pack(">I", index))
 
 
 def load(parent, private, public):
