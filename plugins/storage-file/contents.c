@@ -61,13 +61,14 @@ bool contents_find(const struct contents *contents, const char *name, struct ext
  * and volume managers leave their marks there. */
 enum { EMPTY_SIZE = 1 << 20, BLOCK_SIZE = 4096 };
 
-/* Sets *empty: a regular file without bytes, a device without contents. */
+/* Sets *empty: a regular file without bytes, a device without contents.  Power loss during the very
+ * first write may leave the size of the table and zero bytes in its place. */
 static int check_empty(const struct swtpm_storage *storage, uint64_t file_size, bool *empty,
                        struct swtpm_plugin_error *error)
 {
     static const unsigned char zeros[BLOCK_SIZE];
     unsigned char block[BLOCK_SIZE];
-    bool zero = storage->is_device || file_size == 0;
+    bool zero = storage->is_device || file_size == 0 || file_size == TABLE_SIZE;
 
     uint64_t end = file_size < EMPTY_SIZE ? file_size : EMPTY_SIZE;
     for (uint64_t position = 0; zero && position < end; position += sizeof block) {

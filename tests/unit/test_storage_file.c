@@ -295,6 +295,23 @@ static void what_is_something_else_is_refused_and_kept(void **state)
     assert_refused(path, SWTPM_PLUGIN_CORRUPT, "less than the 192");
 }
 
+/* What power loss can leave of the first write: its size is there, its data are not. */
+static void a_table_of_zero_bytes_alone_is_an_empty_store(void **state)
+{
+    const struct store_place *place = *state;
+    const char *path = path_in(place->directory, "zeros");
+    const unsigned char zeros[193] = {0};
+    struct swtpm_storage *storage = NULL;
+
+    image_write(path, zeros, 193);
+    assert_refused(path, SWTPM_PLUGIN_CORRUPT, "is not empty and holds no TPM state");
+    image_write(path, zeros, 192);
+    assert_int_equal(store_try_open(path, 0, &storage), 0);
+    assert_int_equal(store_put(storage, "tpm2-00.permall", "state"), 0);
+    assert_stored(storage, "tpm2-00.permall", "state");
+    store_ops->close(storage);
+}
+
 static void a_file_that_became_something_else_is_kept(void **state)
 {
     const struct store_place *place = *state;
@@ -413,6 +430,7 @@ int main(void)
         STORE_TEST(entries_that_nobody_knows_are_kept),
         STORE_TEST(too_many_names_are_refused),
         STORE_TEST(what_is_something_else_is_refused_and_kept),
+        STORE_TEST(a_table_of_zero_bytes_alone_is_an_empty_store),
         STORE_TEST(a_file_that_became_something_else_is_kept),
         STORE_TEST(only_files_and_block_devices_are_opened),
         STORE_TEST(a_file_that_was_replaced_fences),
