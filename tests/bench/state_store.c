@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one store of a state of 10 KiB costs in each mode: prints the table of doc/state-format.md.
+ * What one store of a changed state of 10 KiB costs, durable and not, in each encryption mode, in
+ * turn with the least that the medium needs for it (bare_store.h).
  *
- * usage: build/release/tests/bench/state_store PLUGIN_DIRECTORY STATE_DIRECTORY
+ * usage: state_store PLUGIN_DIRECTORY DIRECTORY BACKEND ROUNDS
  *
- * PLUGIN_DIRECTORY must be an absolute path.  STATE_DIRECTORY says what medium is measured; a state
- * is left there.
+ * PLUGIN_DIRECTORY must be an absolute path; BACKEND is dir, file or lmdb.  DIRECTORY says what
+ * medium is measured; states are left there.  Prints a JSON object for each mode, microseconds:
+ *   mode, durable, bytes   what is stored
+ *   first_use              of the key, processor time: making it, and wrapping once
+ *   wrap                   wrapping and encrypting, of each round
+ *   store, bare            of each round
+ *   open, write, sync, …   what of `store` these system calls took, of each round
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <libtpms/tpm_error.h>
 
+#include "bare_store.h"
+#include "clock.h"
 #include "state/envelope.h"
 #include "state/state_store.h"
+#include "syscall_times.h"
 
-enum {
-    STATE_SIZE = 10 * 1024,
-    ROUNDS = 500
-};
-
-/* Of each round, in microseconds: the median keeps what else the machine does out of the table. */
-struct samples {
-    double took[ROUNDS];
-};
+enum { STATE_SIZE = 10 * 1024, ROUNDS_MAX = 10000, BARE_FILE_SIZE = 3 << 20 };
 
 struct mode {
     const char *name;
@@ -37,7 +41,7 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-    {"no key", 0, 0, false},
+    {"none", 0, 0, false},
     {"aes-128-cbc", KEY_MODE_AES_128_CBC, 0, false},
     {"aes-256-cbc", KEY_MODE_AES_256_CBC, 0, false},
     {"aes-256-gcm", KEY_MODE_AES_256_GCM, 0, false},
@@ -45,6 +49,22 @@ static const struct mode modes[] = {
     {"aes-256-gcm, kdf=pbkdf2-strong", KEY_MODE_AES_256_GCM, KEY_DERIVATION_PBKDF2_STRONG, true},
 };
 
+/* The bare medium; one of them is open. */
+static struct {
+    int fd; /* the directory or the file */
+    MDB_env *environment;
+    MDB_dbi records;
+} bare = {.fd = -1};
+
+static struct {
+    double wrap[ROUNDS_MAX];
+    double store[ROUNDS_MAX];
+    double bare[ROUNDS_MAX];
+    double calls[SYSCALL_KINDS][ROUNDS_MAX];
+} samples;
+
+static const char *backend;
+static unsigned rounds;
 static struct error error;
 
 static void die_if(bool failed)
@@ -55,24 +75,22 @@ static void die_if(bool failed)
     exit(EXIT_FAILURE);
 }
 
-/* Microseconds. */
-static double read_clock(clockid_t clock)
+static void die_if_errno(bool failed, const char *what)
 {
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+    if (failed)
+        error_set(&error, "%s: %s", what, strerror(errno));
+    die_if(failed);
 }
 
-static double now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
+/* ------------------------------------------------------------------------------------- the key */
 
 static int secret_fd(size_t size)
 {
     static const char secret[32] = "0123456789abcdef0123456789abcdef";
     int fd = memfd_create("key", MFD_CLOEXEC);
-    die_if(fd < 0 || write(fd, secret, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET) != 0);
+
+    die_if_errno(fd < 0 || write(fd, secret, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET) != 0,
+                 "memfd");
     return fd;
 }
 
@@ -91,100 +109,200 @@ static struct state_key *make_key(const struct mode *mode, const struct crypto *
     return key;
 }
 
-static int compare(const void *left, const void *right)
+static size_t wrap(const struct state_key *key, struct swtpm_bytes state)
 {
-    const double *a = left;
-    const double *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
-static double median(struct samples *samples)
-{
-    qsort(samples->took, ROUNDS, sizeof samples->took[0], compare);
-    return samples->took[ROUNDS / 2];
-}
-
-static double measure_wrap(const struct state_key *key, struct swtpm_bytes state)
-{
-    struct samples samples;
     struct buffer envelope = {0};
 
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        double start = now();
-        die_if(envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT, state, &envelope, &error) !=
-               TPM_SUCCESS);
-        samples.took[i] = now() - start;
-    }
+    die_if(envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT, state, &envelope, &error) !=
+           TPM_SUCCESS);
+    size_t size = envelope.size;
     buffer_free(&envelope);
-    return median(&samples);
+    return size;
 }
 
-/* Of a state that has changed. */
-static double measure_store(struct storage *storage, const struct state_key *key, bool durable)
+/* -------------------------------------------------------------------------- the bare medium */
+
+static void open_bare_lmdb(const char *path)
+{
+    MDB_txn *transaction;
+
+    die_if_errno(mkdir(path, 0700) != 0 && errno != EEXIST, path);
+    errno = mdb_env_create(&bare.environment);
+    if (errno == 0)
+        errno = mdb_env_open(bare.environment, path, MDB_NORDAHEAD | MDB_NOTLS, 0600);
+    if (errno == 0)
+        errno = mdb_txn_begin(bare.environment, NULL, 0, &transaction);
+    if (errno == 0)
+        errno = mdb_dbi_open(transaction, NULL, 0, &bare.records);
+    if (errno == 0)
+        errno = mdb_txn_commit(transaction);
+    die_if_errno(errno != 0, path);
+}
+
+/* All of it is allocated, as it is after some stores. */
+static void open_bare_file(const char *path)
+{
+    static const char zeros[BARE_FILE_SIZE];
+
+    bare.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    die_if_errno(bare.fd < 0 || write(bare.fd, zeros, sizeof zeros) != sizeof zeros ||
+                     fsync(bare.fd) != 0, path);
+}
+
+static void open_bare(const char *directory)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/bare-%s", directory, backend);
+    if (strcmp(backend, "lmdb") == 0) {
+        open_bare_lmdb(path);
+    } else if (strcmp(backend, "file") == 0) {
+        open_bare_file(path);
+    } else {
+        die_if_errno(mkdir(path, 0700) != 0 && errno != EEXIST, path);
+        bare.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        die_if_errno(bare.fd < 0, path);
+    }
+}
+
+static void store_bare(size_t size, unsigned number, bool durable)
+{
+    static char bytes[2 * STATE_SIZE];
+    int result;
+
+    memcpy(bytes, &number, sizeof number);
+    if (strcmp(backend, "lmdb") == 0)
+        result = bare_store_lmdb(bare.environment, bare.records, bytes, size, durable);
+    else if (strcmp(backend, "file") == 0)
+        result = bare_store_file(bare.fd, bytes, size, number, durable);
+    else
+        result = bare_store_dir(bare.fd, bytes, size, durable);
+    die_if_errno(result != 0, "bare store");
+}
+
+/* -------------------------------------------------------------------------------------- rounds */
+
+static struct storage *open_storage(const struct plugin_search *search, const char *directory)
+{
+    char location[4096];
+    const struct storage_parameters parameters = {
+        .location = location, .mode = 0600, .create = true};
+    const struct storage_plugin *plugin;
+    struct storage *storage;
+
+    snprintf(location, sizeof location, "%s/%s%s", directory, backend,
+             strcmp(backend, "lmdb") == 0 ? "?tpm=bench" : "");
+    die_if(storage_load(search, backend, &plugin, &error) != 0);
+    die_if(storage_open(plugin, &parameters, &storage, &error) != 0);
+    return storage;
+}
+
+static double since(uint64_t start)
+{
+    return (double)(clock_now() - start) / 1000;
+}
+
+static void run_round(unsigned number, struct state_store *store, const struct state_key *key,
+                      bool durable)
 {
     static uint8_t bytes[STATE_SIZE];
+    const struct swtpm_bytes state = {bytes, sizeof bytes};
+    uint64_t before[SYSCALL_KINDS];
+
+    memcpy(bytes, &number, sizeof number);
+    uint64_t start = clock_now();
+    size_t size = wrap(key, state);
+    samples.wrap[number] = since(start);
+
+    memcpy(before, syscall_times, sizeof before);
+    start = clock_now();
+    die_if(state_store_save(store, STATE_PERMANENT, state, &error) != TPM_SUCCESS);
+    samples.store[number] = since(start);
+    for (unsigned i = 0; i < SYSCALL_KINDS; i++)
+        samples.calls[i][number] = (double)(syscall_times[i] - before[i]) / 1000;
+
+    start = clock_now();
+    store_bare(size, number, durable);
+    samples.bare[number] = since(start);
+}
+
+static void run_rounds(struct storage *storage, const struct state_key *key, bool durable)
+{
     const struct state_store_parameters parameters = {.version = TPM_VERSION_2_0,
                                                       .storage = storage,
-                                                      .location = "bench",
+                                                      .location = backend,
                                                       .key = key,
                                                       .durable = durable};
-    struct samples samples;
     struct state_store *store;
 
     die_if(state_store_new(&parameters, &store, &error) != 0);
     die_if(state_store_lock(store, 0, &error) != 0);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        memcpy(bytes, &i, sizeof i);
-        double start = now();
-        die_if(state_store_save(store, STATE_PERMANENT,
-                                (struct swtpm_bytes){bytes, sizeof bytes},
-                                &error) != TPM_SUCCESS);
-        samples.took[i] = now() - start;
-    }
+    for (unsigned i = 0; i < rounds; i++)
+        run_round(i, store, key, durable);
     state_store_unlock(store);
     state_store_free(store);
-    return median(&samples);
+}
+
+/* ------------------------------------------------------------------------------------- results */
+
+static void print_samples(const char *name, const double *values)
+{
+    printf(", \"%s\": [", name);
+    for (unsigned i = 0; i < rounds; i++)
+        printf("%s%.3f", i > 0 ? ", " : "", values[i]);
+    printf("]");
+}
+
+static void print_results(const struct mode *mode, bool durable, size_t size, double first_use)
+{
+    printf("{\"mode\": \"%s\", \"durable\": %s, \"bytes\": %zu, \"first_use\": %.1f", mode->name,
+           durable ? "true" : "false", size, first_use);
+    print_samples("wrap", samples.wrap);
+    print_samples("store", samples.store);
+    print_samples("bare", samples.bare);
+    for (unsigned i = 0; i < SYSCALL_KINDS; i++)
+        print_samples(syscall_kind_names[i], samples.calls[i]);
+    printf("}\n");
+}
+
+/* Microseconds. */
+static double processor_time(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
 }
 
 static void measure(const struct mode *mode, const struct crypto *crypto, struct storage *storage)
 {
-    static uint8_t bytes[STATE_SIZE];
-    const struct swtpm_bytes state = {bytes, sizeof bytes};
-    bool plain = mode == &modes[0];
-    struct buffer envelope = {0};
+    static const uint8_t zeros[STATE_SIZE];
 
-    double start = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    struct state_key *key = plain ? NULL : make_key(mode, crypto);
-    die_if(envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT, state, &envelope, &error) !=
-           TPM_SUCCESS);
-    double first = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start;
-    double wrap = measure_wrap(key, state);
-    double volatile_store = measure_store(storage, key, false);
-    double durable_store = measure_store(storage, key, true);
-    printf("| %s | %zu | %.2f | %.1f | %.0f | %.0f |\n", mode->name, envelope.size, first / 1000,
-           wrap, volatile_store, durable_store);
-    buffer_free(&envelope);
+    double start = processor_time();
+    struct state_key *key = mode == &modes[0] ? NULL : make_key(mode, crypto);
+    size_t size = wrap(key, (struct swtpm_bytes){zeros, sizeof zeros});
+    double first_use = processor_time() - start;
+    for (int durable = 0; durable <= 1; durable++) {
+        run_rounds(storage, key, durable);
+        print_results(mode, durable, size, first_use);
+    }
     state_key_free(key);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: state_store PLUGIN_DIRECTORY STATE_DIRECTORY\n");
+    if (argc != 5 || atoi(argv[4]) <= 0 || atoi(argv[4]) > ROUNDS_MAX) {
+        fprintf(stderr, "usage: state_store PLUGIN_DIRECTORY DIRECTORY BACKEND ROUNDS\n");
         return EXIT_FAILURE;
     }
     const struct plugin_search search = {.directory = argv[1]};
-    const struct storage_parameters parameters = {.location = argv[2], .mode = 0600,
-                                                  .create = true};
-    const struct storage_plugin *plugin;
     const struct crypto *crypto;
-    struct storage *storage;
 
+    backend = argv[3];
+    rounds = (unsigned)atoi(argv[4]);
     die_if(crypto_load(&search, CRYPTO_DEFAULT_PLUGIN, &crypto, &error) != 0);
-    die_if(storage_load(&search, "dir", &plugin, &error) != 0);
-    die_if(storage_open(plugin, &parameters, &storage, &error) != 0);
-    printf("| mode | bytes stored | first use, ms | wrap, µs | store, fsync=false, µs "
-           "| store, durable, µs |\n|---|---|---|---|---|---|\n");
+    struct storage *storage = open_storage(&search, argv[2]);
+    open_bare(argv[2]);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         measure(&modes[i], crypto, storage);
     storage_close(storage);

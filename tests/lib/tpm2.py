@@ -88,6 +88,10 @@ def pcr_extend(index, digest, algorithm=ALG_SHA256):
     return authorised(0x182, [index], struct.pack(">IH", 1, algorithm) + digest)
 
 
+def hash_data(data, algorithm=ALG_SHA256, hierarchy=RH_NULL):
+    return command(0x17D, sized(data) + struct.pack(">HI", algorithm, hierarchy))
+
+
 def flush_context(handle):
     return command(0x165, struct.pack(">I", handle))
 
