@@ -27,6 +27,7 @@
 #include "tpm/tpm.h"
 #include "tpm/worker.h"
 #include "util/log.h"
+#include "util/version.h"
 
 /* All that start-up acquires, in the order of the steps. */
 struct daemon {
@@ -76,6 +77,7 @@ static int open_channel(struct daemon *daemon, struct error *error)
 static int open_capture(struct daemon *daemon, struct error *error)
 {
     const struct config *config = daemon->config;
+    char program[64];
     const struct capture_parameters parameters = {
         .path = config->capture.file,
         .fd = config->capture.fd,
@@ -83,9 +85,10 @@ static int open_capture(struct daemon *daemon, struct error *error)
         .truncate = config->capture.truncate,
         .checksums = config->capture.checksums,
         .name = config->device_name,
-        .program = "swtpm_cuse " SWTPM_VERSION,
+        .program = program,
     };
 
+    snprintf(program, sizeof program, "swtpm_cuse %s", project_version);
     return capture_open(&parameters, error);
 }
 

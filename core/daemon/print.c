@@ -11,6 +11,7 @@
 #include "plugin/print.h"
 #include "tpm/info.h"
 #include "tpm/profile.h"
+#include "util/version.h"
 
 typedef int (*printer)(const struct config *config, FILE *to, struct error *error);
 
@@ -29,7 +30,7 @@ static int print_version(const struct config *config, FILE *to, struct error *er
     (void)config;
     (void)error;
     tpm_info_library_version(library);
-    fprintf(to, "swtpm_cuse %s, libtpms %s\n", SWTPM_VERSION, library);
+    fprintf(to, "swtpm_cuse %s, libtpms %s\n", project_version, library);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "tpm/info.h"
 #include "tpm/profile.h"
+#include "util/version.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -147,6 +148,6 @@ int print_capabilities(const struct config *config, FILE *to, struct error *erro
         return -1;
     fprintf(to, " ], ");
     print_profile_names(to);
-    fprintf(to, "\"version\": \"%s\" }\n", SWTPM_VERSION);
+    fprintf(to, "\"version\": \"%s\" }\n", project_version);
     return 0;
 }

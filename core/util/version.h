@@ -2,7 +2,8 @@
 #ifndef UTIL_VERSION_H
 #define UTIL_VERSION_H
 
-/* The version of this project, for people: "1.2.3".  It stands in build.ninja. */
+/* The version of this project, for people: "1.2.3".  It stands in build.ninja; plugins,
+ * which use nothing of the core, get it as the macro that this is made from. */
 extern const char project_version[];
 
 #endif

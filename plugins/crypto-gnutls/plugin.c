@@ -20,7 +20,7 @@ const struct swtpm_plugin swtpm_plugin = {
     .kind = SWTPM_PLUGIN_CRYPTO,
     .ops_size = sizeof ops,
     .name = "gnutls",
-    .version = VERSION,
+    .version = PROJECT_VERSION,
     .summary = "Ciphers, digests, key derivation and random bytes of GnuTLS",
     .system_calls = system_calls,
     .ops = {.crypto = &ops},

@@ -26,7 +26,7 @@ const struct swtpm_plugin swtpm_plugin = {
     .kind = SWTPM_PLUGIN_STORAGE,
     .ops_size = sizeof ops,
     .name = "dir",
-    .version = SWTPM_VERSION,
+    .version = PROJECT_VERSION,
     .summary = "Each value is a file in a directory",
     .system_calls = system_calls,
     .ops = {.storage = &ops},

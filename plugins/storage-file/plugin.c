@@ -25,7 +25,7 @@ const struct swtpm_plugin swtpm_plugin = {
     .kind = SWTPM_PLUGIN_STORAGE,
     .ops_size = sizeof ops,
     .name = "file",
-    .version = SWTPM_VERSION,
+    .version = PROJECT_VERSION,
     .summary = "All values in one file or block device",
     .system_calls = system_calls,
     .ops = {.storage = &ops},

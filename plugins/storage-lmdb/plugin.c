@@ -353,7 +353,7 @@ const struct swtpm_plugin swtpm_plugin = {
     .kind = SWTPM_PLUGIN_STORAGE,
     .ops_size = sizeof ops,
     .name = "lmdb",
-    .version = SWTPM_VERSION,
+    .version = PROJECT_VERSION,
     .summary = "Many TPMs in one LMDB environment",
     .system_calls = system_calls,
     .ops = {.storage = &ops},

@@ -13,6 +13,7 @@
 #include "tools/swtpm_plugin_check/check.h"
 #include "tools/swtpm_plugin_check/options.h"
 #include "tools/swtpm_plugin_check/tree.h"
+#include "util/version.h"
 
 /* swtpm-plugin-check: the table of checks as a TAP producer. */
 
@@ -226,7 +227,7 @@ int main(int argc, char **argv)
     if (options.help)
         options_print_help();
     else if (options.version)
-        puts("swtpm-plugin-check " SWTPM_VERSION);
+        printf("swtpm-plugin-check %s\n", project_version);
     else if (options.list)
         print_list();
     else if (find_subject(&options, &text, &subject, &error) != 0)
