@@ -18,7 +18,7 @@ _LINE = re.compile(r"^(\d+) +(\w+)\(")
 
 def is_for(variant):
     if variant != "release":
-        return "a sanitizer makes system calls of its own"
+        return "what instruments makes system calls of its own"
     if shutil.which("strace") is None:
         return "strace is not installed"
     return None

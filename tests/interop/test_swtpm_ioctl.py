@@ -139,6 +139,15 @@ class SameAsDebians(TestCase):
                              b"\x5a" * size)
 
 
+    def test_standard_input_that_cannot_be_read_is_not_hashed(self):
+        with DebianSwtpm() as swtpm:
+            self.must(*swtpm.control_options, "-i")
+            directory = os.open("/", os.O_RDONLY)
+            self.addCleanup(os.close, directory)
+            done = self.ioctl(*swtpm.control_options, "-h", "-", stdin=directory)
+            self.assert_fails(done, "option -h: cannot read standard input: Is a directory")
+
+
 class SameRequests(TestCase):
     """What is sent, and what is printed of answers that the emulator does not give at will."""
 

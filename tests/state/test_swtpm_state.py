@@ -4,15 +4,19 @@
 import os
 import pwd
 import re
+import resource
 import shutil
 import stat
 import tempfile
 import unittest
 
 from debian_swtpm import DebianSwtpm
-from programs import ours, run
+from plugins import trusted
+from programs import BUILD_DIR, ours, run
 from state_keys import StateKeys
 from swtpm_state import PLUGINS, make_state, plain_value, stored, swtpm_state
+
+TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 
 PERMANENT, VOLATILE = "tpm2-00.permall", "tpm2-00.volatilestate"
 VALUES = {PERMANENT: plain_value(b"permanent" * 100), VOLATILE: plain_value(b"volatile" * 100)}
@@ -102,6 +106,20 @@ class StateTool(unittest.TestCase):
                 ("crypto-rot13.so", "--key", self.keys.argument("raw128"), "--crypto", "rot13")):
             with self.subTest(options=options):
                 self.refuse(1, text, "verify", *options)
+
+    def test_a_storage_that_promises_less_is_used_only_by_who_says_so(self):
+        def verify(sub_options):
+            return run(ours("swtpm-state"), "verify", "--tpm2", "--plugin-dir", TEST_PLUGINS,
+                       "--tpmstate", f"backend-uri=mem://here{sub_options}")
+
+        for sub_options, text in (("", "cannot make state survive a loss of power; add fsync=false"),
+                                  (",fsync=false", "cannot keep others from using the state; add "
+                                                   "lock=false")):
+            done = verify(sub_options)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"option --tpmstate: storage 'mem' {text}", done.stderr.decode())
+        self.assertNotIn("storage 'mem' cannot",
+                         verify(",fsync=false,lock=false").stderr.decode())
 
     # ---------------------------------------------------------------- list and verify
 
@@ -219,6 +237,18 @@ class StateTool(unittest.TestCase):
         os.symlink(self.path("elsewhere"), self.path("link"))
         self.refuse(1, "'" + self.path("link") + "'", "export", "--volatile", self.path("link"))
         self.assertFalse(os.path.exists(self.path("elsewhere")))
+
+    def test_an_export_that_cannot_be_written_leaves_no_file(self):
+        blob = self.path("blob")
+        limits = (100, 100)
+        # Python ignores SIGXFSZ, and so does what it starts without restoring signals.
+        self.refuse(1, f"cannot write '{blob}': File too large", "export", "--permanent", blob,
+                    restore_signals=False,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
+        self.assertFalse(os.path.exists(blob))
+        with open("/dev/full", "wb") as full:
+            self.refuse(1, "cannot write 'standard output': No space left", "export", "--permanent",
+                        "-", stdout=full)
 
     def test_a_state_that_is_not_there_cannot_be_exported(self):
         self.refuse(1, "there is no state 'tpm2-00.savestate'", "export", "--permanent",
