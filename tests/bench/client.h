@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "../fake-kernel/fake_kernel.h"
 
@@ -56,23 +55,6 @@ int bench_library_start(const uint8_t *state, uint32_t size);
 /* One store as the medium of a directory needs it at least (bare_store.h), `count` times, without
  * syncs; the nanoseconds of each. */
 int bench_bare_store(int directory_fd, uint32_t size, unsigned count, uint64_t *nanoseconds);
-
-/* A program to be started, and its first answer: from just before the process is made until the
- * response to `command` has been read, in *nanoseconds.  *pid becomes the process, which the caller
- * ends and reaps. */
-struct bench_program {
-    char *const *arguments; /* NULL at the end; the first is the path */
-    const uint8_t *command;
-    uint32_t command_size;
-};
-
-/* Over a device of the fake kernel: made by the program, opened, written to, read. */
-int bench_start_device(const struct bench_program *program, struct fake_kernel *kernel,
-                       int server_fd, pid_t *pid, uint64_t *nanoseconds);
-
-/* Over one end of a socket pair; `server_fd` is the program's end. */
-int bench_start_socket(const struct bench_program *program, int fd, int server_fd, pid_t *pid,
-                       uint64_t *nanoseconds);
 
 #pragma GCC visibility pop
 

@@ -2,12 +2,13 @@
 /*
  * Starts a TPM's program and measures the time to its first answer.
  *
- *   first_answer cuse|socket [PRELOAD] -- COMMAND [ARGUMENT]...
+ *   first_answer [--tpm12] cuse|socket [PRELOAD] -- COMMAND [ARGUMENT]...
  *
  * "@FD@" within an ARGUMENT becomes the number of the descriptor over which the program serves: a
- * CUSE channel with the fake kernel at its other end, or a connected stream socket.  The TPM 2 must
- * have been told to start itself.  The first command is GetRandom; then comes Shutdown(CLEAR), so
- * that the next start finds an orderly state, and a SIGTERM.
+ * CUSE channel with the fake kernel at its other end, or a connected stream socket.  The TPM, a
+ * TPM 2 without --tpm12, must have been told to start itself.  The first command is GetRandom; then
+ * comes Shutdown(CLEAR), so that the next start finds an orderly state (TPM_SaveState with
+ * --tpm12), and a SIGTERM.
  *
  * Prints nanoseconds after the start, a line each: when execve(2) was called, when the answer was
  * there, and with PRELOAD (libmilestones.so) for each of its milestones that was passed: its name,
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +33,20 @@
 
 enum { TIMEOUT_MS = 20000 };
 
-static const uint8_t get_random[] = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 16};
-static const uint8_t shut_down[] = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0};
+struct commands {
+    uint8_t get_random[14];
+    uint8_t shut_down[12];
+};
+
+static const struct commands tpm2 = {
+    .get_random = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 16},
+    .shut_down = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0},
+};
+
+static const struct commands tpm12 = {
+    .get_random = {0, 0xc1, 0, 0, 0, 14, 0, 0, 0, 0x46, 0, 0, 0, 16},
+    .shut_down = {0, 0xc1, 0, 0, 0, 10, 0, 0, 0, 0x98},
+};
 
 /* What both sides share. */
 struct shared {
@@ -140,9 +154,10 @@ static void start(char **command, char **environment, struct shared *shared)
     die_if(child < 0, "vfork");
 }
 
-static void exchange(struct client *client, const uint8_t *command, size_t size)
+static void exchange(struct client *client, const uint8_t *command)
 {
     uint8_t response[4096];
+    size_t size = command[5]; /* the low byte of its length */
     ssize_t got;
 
     if (client->kernel != NULL) {
@@ -166,9 +181,9 @@ static void open_device(struct client *client)
     die_if(fake_open(client->kernel, O_RDWR, &client->file) != 0, "open");
 }
 
-static void end(struct client *client)
+static void end(struct client *client, const struct commands *commands)
 {
-    exchange(client, shut_down, sizeof shut_down);
+    exchange(client, commands->shut_down);
     if (client->kernel != NULL)
         fake_close(client->file);
     kill(child, SIGTERM);
@@ -205,9 +220,13 @@ int main(int argc, char **argv)
     struct client client = {.fd = -1};
     int server_fd, shared_fd;
 
+    bool is_tpm12 = argc > 1 && strcmp(argv[1], "--tpm12") == 0;
+    const struct commands *commands = is_tpm12 ? &tpm12 : &tpm2;
+    argc -= is_tpm12;
+    argv += is_tpm12;
     int dashes = argc > 2 && strcmp(argv[2], "--") == 0 ? 2 : 3;
     if (argc <= dashes + 1 || strcmp(argv[dashes], "--") != 0) {
-        fprintf(stderr, "usage: first_answer cuse|socket [PRELOAD] -- COMMAND [ARGUMENT]...\n");
+        fprintf(stderr, "usage: first_answer [--tpm12] cuse|socket [PRELOAD] -- COMMAND [ARGUMENT]...\n");
         return 2;
     }
     struct shared *shared = share(&shared_fd);
@@ -221,11 +240,11 @@ int main(int argc, char **argv)
     start(command, environment, shared);
     close(server_fd);
     open_device(&client);
-    exchange(&client, get_random, sizeof get_random);
+    exchange(&client, commands->get_random);
     uint64_t answered = now();
     const struct milestones milestones = shared->milestones;
 
-    end(&client);
+    end(&client, commands);
     printf("executed %" PRIu64 "\nanswered %" PRIu64 "\n", shared->executed - begun,
            answered - begun);
     if (dashes == 3)

@@ -214,20 +214,10 @@ class FakeKernel:
         self.device = None
         _library.fake_kernel_set_timeout(handle, PATIENCE * 1000)
 
-    @property
-    def handle(self):
-        """The struct fake_kernel, for callers of the C library."""
-        return self._handle.value
-
     def close_server_fd(self):
         if self.server_fd is not None:
             os.close(self.server_fd)
             self.server_fd = None
-
-    def give_server_fd(self):
-        """Hands the server's end over to the caller, who closes it."""
-        fd, self.server_fd = self.server_fd, None
-        return fd
 
     def wait_device(self, timeout=PATIENCE):
         """Waits until the server has made the device; returns what it said of it."""

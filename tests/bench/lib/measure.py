@@ -26,13 +26,6 @@ class _Command(ctypes.Structure):
                 ("cleanup_size", ctypes.c_uint32), ("ioctl_number", ctypes.c_uint32)]
 
 
-class _Program(ctypes.Structure):
-    """struct bench_program"""
-
-    _fields_ = [("arguments", ctypes.POINTER(ctypes.c_char_p)), ("command", ctypes.c_char_p),
-                ("command_size", ctypes.c_uint32)]
-
-
 _library = ctypes.CDLL(LIBRARY)
 
 
@@ -101,38 +94,6 @@ def bare_store(directory, size, count):
     finally:
         os.close(fd)
     return _microseconds(nanoseconds)
-
-
-def _start(function, arguments, command, *ends):
-    words = (ctypes.c_char_p * (len(arguments) + 1))(*map(os.fsencode, arguments), None)
-    program = _Program(words, command, len(command))
-    pid, nanoseconds = ctypes.c_int(), ctypes.c_uint64()
-    result = function(ctypes.byref(program), *ends, ctypes.byref(pid), ctypes.byref(nanoseconds))
-    return pid.value, nanoseconds.value / 1000, result
-
-
-def _finish_start(started, arguments):
-    pid, microseconds, result = started
-    if pid > 0:
-        os.kill(pid, 15)
-        os.waitpid(pid, 0)
-    _check(result, " ".join(arguments))
-    return microseconds
-
-
-def start_device(arguments, kernel, command):
-    """Starts a program on the server's end of a fake kernel, and ends it after its first answer;
-    the microseconds until then."""
-    started = _start(_library.bench_start_device, arguments, command,
-                     ctypes.c_void_p(kernel.handle), kernel.give_server_fd())
-    kernel.hang_up()
-    return _finish_start(started, arguments)
-
-
-def start_socket(arguments, fd, server_fd, command):
-    """The same for a program on one end of a socket pair, which is closed."""
-    return _finish_start(_start(_library.bench_start_socket, arguments, command, fd, server_fd),
-                         arguments)
 
 
 # ------------------------------------------------------------------------------------ processors
