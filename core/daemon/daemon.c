@@ -462,7 +462,7 @@ int daemon_run(const struct config *config)
     struct error error;
     int exit_code = EXIT_CODE_FAILURE;
 
-    signals_ignore_broken_pipes();
+    signals_ignore_failed_writes();
     if (run_steps(&daemon, steps_before_fork,
                   sizeof steps_before_fork / sizeof *steps_before_fork) != 0) {
         release(&daemon);

@@ -18,11 +18,12 @@ static void note(int signal_number)
         device_wake(device_to_wake);
 }
 
-void signals_ignore_broken_pipes(void)
+void signals_ignore_failed_writes(void)
 {
     struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     sigaction(SIGPIPE, &ignored, NULL);
+    sigaction(SIGXFSZ, &ignored, NULL);
 }
 
 /* Without SA_RESTART, so that a blocked read of the channel ends. */

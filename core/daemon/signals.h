@@ -8,11 +8,12 @@
 
 /*
  * Signals (swtpm_cuse(8), SIGNALS): SIGTERM and SIGINT end the process as SHUTDOWN does, SIGHUP
- * opens the log again, SIGPIPE is ignored.  The handlers only note the signal and wake the loop.
+ * opens the log again, SIGPIPE and SIGXFSZ are ignored.  The handlers only note the signal and wake the loop.
  */
 
-/* From now on who writes into a pipe without a reader (a log, a capture) gets EPIPE. */
-void signals_ignore_broken_pipes(void);
+/* From now on who writes into a pipe without a reader (a log, a capture) gets EPIPE, and who writes
+ * beyond the limit for the size of files (setrlimit(2), RLIMIT_FSIZE) EFBIG. */
+void signals_ignore_failed_writes(void);
 
 /* Installs the handlers, which wake `device` from now on. */
 void signals_watch(struct device *device);

@@ -72,6 +72,15 @@ static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tp
     return result;
 }
 
+/* libtpms refuses everything after that. */
+static void note_store_failure(void)
+{
+    if (!context.failures.store_failed)
+        log_error("the TPM answers with failure from now on, since its state cannot be stored; once "
+                  "that is put right, restart this daemon or initialise the TPM anew");
+    context.failures.store_failed = true;
+}
+
 static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32_t tpm_number,
                               const char *name)
 {
@@ -82,7 +91,8 @@ static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32
         return unknown_state_name(name);
     TPM_RESULT result = stored_states_save(context.states, type,
                                            (struct swtpm_bytes){.data = data, .size = length});
-    context.failures.store_failed |= result != TPM_SUCCESS;
+    if (result != TPM_SUCCESS)
+        note_store_failure();
     return result;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "denial.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -20,7 +21,7 @@ int plugin_explain_denial(struct swtpm_plugin_error *error, int code, const char
     strcpy(copy, path);
     while (stat(seen, &status) != 0 && strcmp(seen, "/") != 0 && strcmp(seen, ".") != 0)
         seen = dirname(seen);
-    if (faccessat(AT_FDCWD, seen, R_OK | W_OK, AT_EACCESS) == 0)
+    if (faccessat(AT_FDCWD, seen, R_OK | W_OK, AT_EACCESS) == 0 || errno == EROFS)
         return code;
     size_t used = strlen(error->message);
     snprintf(error->message + used, sizeof error->message - used,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advice.h"
+
 static const struct {
     int error_number;
     int code;
@@ -48,7 +50,7 @@ int plugin_fail_errno(struct swtpm_plugin_error *error, int error_number, const 
     va_end(arguments);
     size_t used = strlen(error->message);
     /* strerror is not safe while other handles are in use on other threads. */
-    snprintf(error->message + used, sizeof error->message - used, ": %s",
-             strerror_r(error_number, text, sizeof text));
+    snprintf(error->message + used, sizeof error->message - used, ": %s%s",
+             strerror_r(error_number, text, sizeof text), advice_for(error_number));
     return code_of(error_number);
 }

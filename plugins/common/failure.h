@@ -12,8 +12,8 @@
 int plugin_fail(struct swtpm_plugin_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sets the message, followed by ": " and the text of `error_number`, an errno(3).  Returns the code
- * for it. */
+/* Sets the message, followed by ": ", the text of `error_number`, an errno(3), and what can be done
+ * about it, where that is known.  Returns the code for it. */
 int plugin_fail_errno(struct swtpm_plugin_error *error, int error_number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

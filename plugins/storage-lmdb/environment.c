@@ -39,6 +39,7 @@ struct environment {
     /* The files in use, to notice that somebody removed them; O_PATH for lock.mdb, since closing a
      * real descriptor would drop LMDB's locks on it. */
     int data_fd;
+    _Atomic off_t data_size; /* that was seen last */
     int library_lock_fd;
 };
 
@@ -233,6 +234,7 @@ static int open_data_file(struct environment *environment, size_t *used,
     if (!S_ISREG(status.st_mode))
         return result_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file",
                            environment->directory, DIRECTORY_DATA_FILE);
+    environment->data_size = status.st_size;
     if (environment->data_identity.inode == 0)
         environment->data_identity = (struct file_identity){status.st_dev, status.st_ino};
     return verify_head(environment->data_fd, environment->directory, used, error);
@@ -339,6 +341,22 @@ static int check_not_removed(int fd)
     return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
+/* LMDB never makes its file shorter; who reads a page of the map that others have cut off gets a
+ * SIGBUS. */
+static int check_not_cut_off(struct environment *environment)
+{
+    off_t seen = environment->data_size;
+    struct stat status;
+
+    if (fstat(environment->data_fd, &status) != 0)
+        return errno;
+    if (status.st_size < seen)
+        return SWTPM_PLUGIN_CORRUPT;
+    if (status.st_size > seen)
+        environment->data_size = status.st_size;
+    return 0;
+}
+
 struct work {
     environment_body body;
     void *context;
@@ -348,8 +366,10 @@ struct work {
 static int read_once(struct environment *environment, const struct work *work)
 {
     MDB_txn *transaction;
-    int status = begin_read(environment, &transaction);
+    int status = check_not_cut_off(environment);
 
+    if (status == 0)
+        status = begin_read(environment, &transaction);
     if (status != 0)
         return status;
     status = work->body(transaction, environment->records, work->context);
@@ -367,6 +387,8 @@ static int write_once(struct environment *environment, const struct work *work)
     int status = check_not_removed(environment->data_fd);
     if (status == 0)
         status = check_not_removed(environment->library_lock_fd);
+    if (status == 0)
+        status = check_not_cut_off(environment);
     if (status != 0)
         return status;
     /* What a killed reader leaves behind would keep old pages from being used again. */
@@ -427,6 +449,11 @@ static int report(const struct environment *environment, int status, const char 
         return result_fail(error, status,
                            "cannot %s: a file of the LMDB environment '%s' was removed while it "
                            "was in use",
+                           what, directory);
+    if (status == SWTPM_PLUGIN_CORRUPT)
+        return result_fail(error, status,
+                           "cannot %s: the LMDB environment '%s' was cut off while it was in use; "
+                           "restore it from a backup",
                            what, directory);
     if (status == SWTPM_PLUGIN_TOO_SMALL)
         return result_fail(error, status, "cannot %s: the buffer is smaller than the value", what);

@@ -8,6 +8,8 @@
 
 #include <lmdb.h>
 
+#include "../common/advice.h"
+
 static const struct {
     int status;
     int result;
@@ -72,6 +74,7 @@ int result_fail_status(struct swtpm_plugin_error *error, int status, const char 
     va_start(arguments, format);
     size_t used = set_message(error, format, arguments);
     va_end(arguments);
-    snprintf(error->message + used, sizeof error->message - used, ": %s", mdb_strerror(status));
+    snprintf(error->message + used, sizeof error->message - used, ": %s%s", mdb_strerror(status),
+             advice_for(status));
     return result_of_status(status);
 }
