@@ -97,13 +97,14 @@ def repetitions(weight, quick):
     return rounds, max(1, round(count * weight))
 
 
-def measure_all(settings, everybody, stored):
+def measure_all(everybody, stored, names, plan):
+    """`plan` gives the repetitions for a command's weight."""
     directory, size = stored.new_directory(), stored.permanent_size
     results = {}
-    for name, (_, _, weight) in COMMANDS.items():
+    for name in names:
         turns = Turns(name, everybody, lambda count: bare_store(directory, size, count))
         turns.prepare()
-        rounds, count = repetitions(weight, settings.quick)
+        rounds, count = plan(COMMANDS[name][2])
         for _ in range(rounds):
             turns.take(count)
         results[name] = turns.result()
@@ -116,7 +117,8 @@ def on_processors(settings, stored, client, server):
         with OnProcessor(server):
             everybody = contestants(stored, stack)
         with OnProcessor(client):
-            return measure_all(settings, everybody, stored)
+            return measure_all(everybody, stored, COMMANDS,
+                               lambda weight: repetitions(weight, settings.quick))
 
 
 def measure(settings):
@@ -137,14 +139,14 @@ def _rows(results):
                report.ratio(result["ratio to floor"]), report.ratio(result["ratio to swtpm"])]
 
 
+def table(figures):
+    return report.table(["µs, median (p99)", *SIDES, "floor", "to floor", "to swtpm"],
+                        _rows(figures))
+
+
 def text(results):
-    header = ["µs, median (p99)", "stub", "in process", "swtpm_cuse", "swtpm", "floor",
-              "to floor", "to swtpm"]
-    parts = []
-    for processors_used, figures in results.items():
-        parts += [f"Client and server on {processors_used}:", "",
-                  report.table(header, _rows(figures)), ""]
-    return "\n".join(parts)
+    return "\n\n".join(f"Client and server on {processors_used}:\n\n{table(figures)}"
+                       for processors_used, figures in results.items())
 
 
 def plots(results):
