@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/announce.h"
 #include "../common/denial.h"
 #include "../common/failure.h"
 
@@ -123,18 +124,6 @@ static int learn_owner(struct swtpm_storage *storage, struct swtpm_plugin_error 
     return SWTPM_PLUGIN_OK;
 }
 
-static int announce_directory(const struct swtpm_storage *storage,
-                              const struct swtpm_storage_parameters *parameters,
-                              struct swtpm_plugin_error *error)
-{
-    uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
-    int code = parameters->announce_path(parameters->context, storage->path, access);
-
-    if (code == SWTPM_PLUGIN_OK)
-        return SWTPM_PLUGIN_OK;
-    return plugin_fail(error, code, "the host refuses access to '%s'", storage->path);
-}
-
 /* A handle with nothing open.  NULL if there is no memory. */
 static struct swtpm_storage *make_handle(const struct swtpm_storage_parameters *parameters)
 {
@@ -172,7 +161,7 @@ int storage_dir_open(struct swtpm_storage **storage,
     if (code == SWTPM_PLUGIN_OK)
         code = learn_owner(opened, error);
     if (code == SWTPM_PLUGIN_OK)
-        code = announce_directory(opened, parameters, error);
+        code = plugin_announce(parameters, opened->path, error);
     if (code != SWTPM_PLUGIN_OK) {
         storage_dir_close(opened);
         return code;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/announce.h"
 #include "../common/denial.h"
 #include "../common/failure.h"
 #include "contents.h"
@@ -148,18 +149,6 @@ static int examine(struct swtpm_storage *storage, struct swtpm_plugin_error *err
 
 /* ------------------------------------------------------------------------------ the handle --- */
 
-static int announce(const struct swtpm_storage *storage,
-                    const struct swtpm_storage_parameters *parameters,
-                    struct swtpm_plugin_error *error)
-{
-    uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0u : (uint32_t)SWTPM_PATH_WRITE);
-    int code = parameters->announce_path(parameters->context, storage->path, access);
-
-    if (code == SWTPM_PLUGIN_OK)
-        return SWTPM_PLUGIN_OK;
-    return plugin_fail(error, code, "the host does not allow the use of '%s'", storage->path);
-}
-
 /* A handle with nothing open.  NULL if there is no memory. */
 static struct swtpm_storage *make_handle(const struct swtpm_storage_parameters *parameters)
 {
@@ -202,7 +191,7 @@ int storage_file_open(struct swtpm_storage **storage,
     if (code == SWTPM_PLUGIN_OK)
         code = examine(opened, error);
     if (code == SWTPM_PLUGIN_OK)
-        code = announce(opened, parameters, error);
+        code = plugin_announce(parameters, opened->path, error);
     if (code != SWTPM_PLUGIN_OK) {
         plugin_explain_denial(error, code, opened->path);
         storage_file_close(opened);

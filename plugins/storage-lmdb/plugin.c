@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/announce.h"
 #include "../common/denial.h"
 #include "environment.h"
 #include "location.h"
@@ -58,27 +59,15 @@ static int resolve_tpm(struct swtpm_storage *storage, const char *tpm, uint32_t 
     return result;
 }
 
-/* Later calls open files of the directory only where a failure made LMDB useless. */
-static int announce(const struct swtpm_storage *storage,
-                    const struct swtpm_storage_parameters *parameters)
-{
-    uint32_t access = SWTPM_PATH_READ | (storage->read_only ? 0 : (uint32_t)SWTPM_PATH_WRITE);
-
-    if (parameters->announce_path == NULL)
-        return 0;
-    return parameters->announce_path(parameters->context,
-                                     environment_directory(storage->environment), access);
-}
-
 static int open_in_environment(struct swtpm_storage *storage, const struct location *location,
                                const struct swtpm_storage_parameters *parameters,
                                struct swtpm_plugin_error *error)
 {
-    int result = announce(storage, parameters);
+    /* Later calls open files there only where a failure made LMDB useless. */
+    int result = plugin_announce(parameters, environment_directory(storage->environment), error);
 
     if (result != 0)
-        return result_fail(error, result, "the host refuses access to '%s'",
-                           environment_directory(storage->environment));
+        return result;
     result = resolve_tpm(storage, location->tpm, parameters->flags, error);
     if (result != 0)
         return result;
