@@ -40,16 +40,19 @@ static int parse_migration_key(const char *option, char *argument, struct config
     return migration_key_options_parse(option, argument, &config->migration_key, error);
 }
 
+/* All flags of GET_INFO together (COMPAT §3). */
+#define INFO_FLAGS 0xff
+
 static int parse_info_flags(const char *option, char *argument, struct config *config,
                             struct error *error)
 {
-    if (number_parse(argument, 0, UINT64_MAX, &config->info_flags) == 0 &&
+    if (number_parse(argument, 0, INFO_FLAGS, &config->info_flags) == 0 &&
         config->info_flags != 0) {
         config->action = CONFIG_PRINT_INFO;
         return 0;
     }
     error_set(error,
-              "option %s: '%s' is not a number above 0; add up what you want to see of "
+              "option %s: '%s' is not a number from 1 to 0xff; add up what you want to see of "
               "1 (specification), 2 (attributes), 4 (features), 8 (algorithms), 0x10 (commands), "
               "0x20, 0x40 and 0x80 (profiles)",
               option, argument);

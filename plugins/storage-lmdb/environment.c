@@ -160,11 +160,39 @@ static int begin_read(const struct environment *environment, MDB_txn **transacti
     return status;
 }
 
+/* Maps all that is in use, which others may have enlarged; with `grow`, more than so far.  Nobody
+ * else may be using the library. */
+static int remap(struct environment *environment, bool grow)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int status = 0;
+
+    mdb_env_info(environment->library, &info);
+    mdb_env_stat(environment->library, &stat);
+    size_t wanted = (info.me_last_pgno + 1) * stat.ms_psize;
+    if (grow && info.me_mapsize >= environment->map_limit)
+        status = MDB_MAP_FULL;
+    if (grow && info.me_mapsize >= wanted)
+        wanted = info.me_mapsize + 1;
+    if (status == 0)
+        status =
+            mdb_env_set_mapsize(environment->library, map_size_for(wanted, environment->map_limit));
+    /* The old map is gone then, and LMDB would use it all the same. */
+    if (status != 0 && status != MDB_MAP_FULL)
+        library_close(environment);
+    return status;
+}
+
+/* BUSY: to be tried again. */
 static int check_snapshot(struct environment *environment, struct swtpm_plugin_error *error)
 {
     MDB_txn *transaction;
     int status = begin_read(environment, &transaction);
 
+    /* Others may have made it grow since its size was looked at. */
+    if (status == MDB_MAP_RESIZED && (status = remap(environment, false)) == 0)
+        return SWTPM_PLUGIN_BUSY;
     if (status != 0)
         return result_fail_status(error, status, "cannot read '%s'", environment->directory);
     /* A writer's number is that of the transaction to come. */
@@ -303,30 +331,11 @@ static int make_writable(struct environment *environment, size_t map_limit,
     return result;
 }
 
-/* Maps all that is in use, which others may have enlarged; with `grow`, more than so far. */
+/* As remap, by who does not hold the gate. */
 static int resize(struct environment *environment, bool grow)
 {
-    MDB_envinfo info;
-    MDB_stat stat;
-    int status = 0;
-
     pthread_rwlock_wrlock(&environment->gate);
-    if (environment->library == NULL)
-        goto out;
-    mdb_env_info(environment->library, &info);
-    mdb_env_stat(environment->library, &stat);
-    size_t wanted = (info.me_last_pgno + 1) * stat.ms_psize;
-    if (grow && info.me_mapsize >= environment->map_limit)
-        status = MDB_MAP_FULL;
-    if (grow && info.me_mapsize >= wanted)
-        wanted = info.me_mapsize + 1;
-    if (status == 0)
-        status =
-            mdb_env_set_mapsize(environment->library, map_size_for(wanted, environment->map_limit));
-    /* The old map is gone then, and LMDB would use it all the same. */
-    if (status != 0 && status != MDB_MAP_FULL)
-        library_close(environment);
-out:
+    int status = environment->library == NULL ? 0 : remap(environment, grow);
     pthread_rwlock_unlock(&environment->gate);
     return status;
 }

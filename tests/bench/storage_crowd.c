@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -142,6 +143,8 @@ static pid_t start_writer(const struct crowd *crowd, unsigned tpm)
 
     if (writer != 0)
         return writer;
+    /* Where the crowd ends early, nobody would stop it. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct storage *storage = open_tpm(crowd, tpm);
     die_if(storage_lock(storage, &error) != 0);
     for (uint64_t number = crowd->begun[tpm] + 1;; number++)

@@ -283,6 +283,7 @@ BAD = {
                              says=["--print-profiles", "libtpms 0.9", "0.10"])],
     "--print-info": [Bad("--print-info", "all", says=["--print-info", "'all'"]),
                      Bad("--print-info", "0", says=["--print-info", "'0'"]),
+                     Bad("--print-info", "256", says=["--print-info", "'256'", "0xff"]),
                      Bad("--print-info", "-1", says=["--print-info", "'-1'"]),
                      Bad("--print-info", whole=True, says=["--print-info", "needs an argument"])],
     "--print-plugins": [*bad_switch("--print-plugins"),

@@ -146,6 +146,7 @@ static void flags_of_print_info_are_numbers(void **state)
     assert_refused("--print-info x", "--print-info|'x'");
     assert_refused("--print-info 0", "--print-info|'0'");
     assert_refused("--print-info -1", "--print-info|'-1'");
+    assert_refused("--print-info 256", "--print-info|'256'");
     assert_refused("--print-info 0x10000000000000000", "--print-info");
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,58 @@ static void the_map_does_not_grow_beyond_its_limit(void **state)
     assert_int_equal(put_filled(storage, "small", 't', 1000, 0), 0);
     assert_true(is_filled(storage, "small", 't', 1000));
     OPS->close(storage);
+}
+
+/* A process that makes the environment grow when the next one has been opened, just before it is
+ * used; 0: none. */
+static pid_t grower;
+static int grower_request;
+
+int __real_mdb_env_open(MDB_env *library, const char *path, unsigned flags, mdb_mode_t mode);
+int __wrap_mdb_env_open(MDB_env *library, const char *path, unsigned flags, mdb_mode_t mode);
+
+int __wrap_mdb_env_open(MDB_env *library, const char *path, unsigned flags, mdb_mode_t mode)
+{
+    int status = __real_mdb_env_open(library, path, flags, mode);
+    int end;
+
+    if (status == 0 && grower > 0) {
+        assert_int_equal(write(grower_request, "g", 1), 1);
+        assert_int_equal(waitpid(grower, &end, 0), grower);
+        assert_int_equal(end, 0);
+        grower = 0;
+    }
+    return status;
+}
+
+static void grow_on_request(int request)
+{
+    struct swtpm_storage *other = NULL;
+    char byte;
+    bool good = read(request, &byte, 1) == 1 && open_tpm(&other, "b", SWTPM_STORAGE_CREATE) == 0 &&
+                put_filled(other, "v1", '1', 16 * MIB, 0) == 0 &&
+                put_filled(other, "v2", '2', 16 * MIB, 0) == 0;
+    _exit(good ? 0 : 1);
+}
+
+static void what_grows_while_it_is_opened_is_mapped_whole(void **state)
+{
+    (void)state;
+    int request[2];
+    OPS->close(opened("a"));
+    assert_int_equal(pipe(request), 0);
+    grower_request = request[1];
+    grower = fork();
+    if (grower == 0)
+        grow_on_request(request[0]);
+
+    struct swtpm_storage *storage = opened("a");
+    assert_int_equal(grower, 0);
+    assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
+    assert_true(is_filled(storage, "small", 's', 1000));
+    OPS->close(storage);
+    close(request[0]);
+    close(request[1]);
 }
 
 static void what_another_process_made_grow_can_be_read(void **state)
@@ -440,6 +493,7 @@ int main(void)
         TEST(new_files_have_the_mode_of_the_location),
         TEST(the_map_grows_when_it_is_full),
         TEST(the_map_does_not_grow_beyond_its_limit),
+        TEST(what_grows_while_it_is_opened_is_mapped_whole),
         TEST(what_another_process_made_grow_can_be_read),
         TEST(a_killed_reader_does_not_make_the_file_grow),
         TEST(a_writer_who_dies_in_a_put_stops_nobody),
