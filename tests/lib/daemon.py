@@ -94,9 +94,19 @@ class Daemon:
 
     def start(self):
         """Returns once the device exists and, in the background, the command has returned 0."""
+        self.launch()
+        return self.await_device()
+
+    def launch(self):
+        """Starts the process; `await_device` or `wait` has to follow.  Returns the id of the
+        process, which with a `wrapper` is the wrapper's."""
         self.kernel = FakeKernel()
         self._launch()
         self.kernel.close_server_fd()
+        return self._process.pid
+
+    def await_device(self):
+        """The second half of `start`."""
         try:
             self.kernel.wait_device()
         except OSError as error:
@@ -110,9 +120,7 @@ class Daemon:
 
     def expect_failure(self):
         """Starts a daemon that is to end before it makes the device; returns its exit code."""
-        self.kernel = FakeKernel()
-        self._launch()
-        self.kernel.close_server_fd()
+        self.launch()
         self.exit_code = self._process.wait(PATIENCE)
         return self.exit_code
 
