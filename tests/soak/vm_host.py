@@ -31,10 +31,15 @@ class VmHost:
 
     def __init__(self, version, storage_uri, options):
         VmHost._count += 1
+        self._log = f"/tmp/soak{VmHost._count}.log"
         self._tpm = Tpm(f"soak{VmHost._count}", *(["--tpm2"] if version == 2 else []),
-                        *options, storage_uri=storage_uri)
+                        "--log", f"file={self._log}", *options, storage_uri=storage_uri)
         self.pid = None
-        self.report = ""
+
+    @property
+    def report(self):
+        with open(self._log, encoding="utf-8") as file:
+            return file.read()
 
     def start(self):
         self._tpm.start()
