@@ -196,5 +196,5 @@ class Administrator:
         must("SET_LOCALITY", control.set_locality(0))
 
     def _refused(self, _, file):
-        if error_of(file.ioctl, ptm.ioctl_number(3, 99, 8)) != "EINVAL":
+        if error_of(file.ioctl, ptm.ioctl_number(3, 99, 8), bytes(8)) != "EINVAL":
             raise WrongAnswer("an unknown control call was not refused")

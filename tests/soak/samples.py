@@ -6,7 +6,7 @@ import os
 import statistics
 
 # What the memory of a process may have grown by from its early days to the end, in KiB.
-GROWTH_MAX = 256
+GROWTH_MAX = 160
 
 # Fewer samples than this of one process say nothing.
 SAMPLES_MIN = 10
