@@ -54,8 +54,8 @@ class SystemCalls:
         self._stopped = set()
 
     def __enter__(self):
-        for name in os.listdir(f"/proc/{self.pid}/task"):
-            self._attach(int(name))
+        for thread in self._all_threads():
+            self._attach(thread)
         return self
 
     def __exit__(self, *_):
@@ -90,6 +90,9 @@ class SystemCalls:
             self._resume(thread)
 
     # ---------------------------------------------------------------------- inside
+
+    def _all_threads(self):
+        return {int(name) for name in os.listdir(f"/proc/{self.pid}/task")}
 
     def _attach(self, thread):
         options = _OPTION_TRACESYSGOOD | _OPTION_TRACECLONE
@@ -172,9 +175,10 @@ class SystemCalls:
             return b""
 
     def _kill(self):
-        """Its own threads are this process's to reap; the process is its parent's."""
+        """The process is its parent's to reap, its threads are the tracer's, those too that were
+        made just now."""
         os.kill(self.pid, signal.SIGKILL)
-        for thread in self._threads - {self.pid}:
+        for thread in self._all_threads() - {self.pid}:
             while os.WIFSTOPPED(os.waitpid(thread, _WALL)[1]):
                 pass
         self._threads.clear()
