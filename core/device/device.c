@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,6 +269,15 @@ int device_open_channel(struct error *error)
     return -1;
 }
 
+/* libfuse gets memory for each request with calloc(3), which the cache of glibc's malloc does not
+ * serve.  Fast bins do, if they take pieces of that size; else each request splits and joins the
+ * free memory at the end of the heap, a fifth of all instructions for a quick command. */
+static void keep_request_memory_at_hand(void)
+{
+    enum { FAST_MAX = 160 }; /* the most that mallopt(3) allows */
+    mallopt(M_MXFAST, FAST_MAX);
+}
+
 static struct fuse_session *new_fuse_session(struct device *device,
                                              const struct device_parameters *parameters)
 {
@@ -315,6 +325,7 @@ int device_new(const struct device_parameters *parameters, struct device **resul
         goto fail;
     snprintf(device->name_argument, sizeof device->name_argument, "DEVNAME=%s", parameters->name);
     fuse_set_log_func(log_from_libfuse);
+    keep_request_memory_at_hand();
     device->fuse = new_fuse_session(device, parameters);
     if (device->fuse == NULL || attach_channel(device) != 0) {
         error_set(error, "libfuse cannot prepare a CUSE session for /dev/%s", parameters->name);
