@@ -2,10 +2,17 @@
 #ifndef TPM_CRYPTO_LIBRARY_H
 #define TPM_CRYPTO_LIBRARY_H
 
+#include <stdbool.h>
+
 /* The crypto library beneath libtpms, OpenSSL in general, reads its configuration file and loads
  * the providers named there when it is first used.  Makes it do so now, while that is possible:
  * before --chroot and before the sandbox closes.  The texts of its errors, which libtpms never asks
  * for, are not loaded: they would take 45 KiB.  Does nothing if libtpms uses another library. */
 void crypto_library_configure(void);
+
+/* Whether the library beneath libtpms has random bytes; true if that is another one, of which nothing
+ * is known.  To be asked before each start of the TPM: without them a TPM 2 of libtpms makes its seeds
+ * of something else (doc/reliability.md, "Errors found in libtpms"). */
+bool crypto_library_is_random(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "tpm/callbacks.h"
 #include "tpm/capture.h"
 #include "tpm/command.h"
+#include "tpm/crypto_library.h"
 #include "tpm/profile.h"
 #include "tpm/report.h"
 #include "tpm/stored_states.h"
@@ -115,6 +116,11 @@ static TPM_RESULT choose_version_and_profile(void)
 static TPM_RESULT start_library(void)
 {
     callbacks_forget_failures();
+    if (!crypto_library_is_random()) {
+        log_error("There are no random bytes: OpenSSL gets none from getrandom(2) or /dev/urandom, and "
+                  "without them no TPM is started");
+        return tpm_result_failure(tpm.parameters.version);
+    }
     TPM_RESULT result = TPMLIB_MainInit();
     struct callback_failures failures = callbacks_failures();
     if (result == TPM_SUCCESS)

@@ -175,6 +175,10 @@ class Established(TpmTest):
             self.assertNotEqual(self.control.reset_established(locality), SUCCESS)
             self.assertEqual(self.control.get_established(), 1)
 
+    def test_a_locality_that_does_not_exist_is_answered(self):
+        for locality in (5, 255):
+            self.assertEqual(self.control.reset_established(locality), ptm.TPM_BAD_LOCALITY)
+
     def test_the_reset_leaves_the_locality_that_was_set(self):
         digest = bytes(32)
         for reset in (0, 3, 4, 5):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import tpm2
-from daemon import Daemon
+from daemon import IS_SANITIZED, Daemon
 from ptm import SUCCESS, Control
 from store import STORAGE, only_for, put, stored
 from tpm_test import TpmTest
@@ -264,3 +264,36 @@ class OthersChangeTheState(Surroundings):
     def test_another_program_puts_another_state_in(self):
         put(self.state, PERMANENT, b"not a state")
         self.check_nothing_acknowledged_in_vain()
+
+
+class NoRandomBytes(TpmTest):
+    """getrandom(2) always fails, and there is no /dev/urandom: no TPM, nothing is stored."""
+
+    WRAPPER = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
+               "strace", "-f", "-o", "{}", "-e", "trace=getrandom",
+               "-e", "inject=getrandom:error=EIO", "--")
+
+    def check_no_start(self, *options, says, **parameters):
+        directory = self.directory()
+        state = os.path.join(directory, "state")
+        trace = os.path.join(directory, "trace")
+        daemon = Daemon(state_directory=state, wrapper=[word.format(trace) for word in self.WRAPPER],
+                        options=["--seccomp", "action=none", "--flags", "startup-clear", *options],
+                        **parameters)
+        self.addCleanup(daemon.discard)
+        self.assertEqual(daemon.expect_failure(), 1, daemon.report)
+        self.assertIn(says, daemon.report)
+        self.assertEqual(stored(state), {})
+
+    def setUp(self):
+        if IS_SANITIZED:
+            self.skipTest("LeakSanitizer does not work under strace")
+        if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
+            self.skipTest("there can be no mount namespace here")
+
+    def test_no_tpm_is_made(self):
+        for tpm_2 in (True, False):
+            self.check_no_start(tpm2=tpm_2, says="no random bytes")
+
+    def test_nothing_is_encrypted(self):
+        self.check_no_start("--key", f"file={self.key_file()}", says="random")
