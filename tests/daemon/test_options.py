@@ -53,7 +53,8 @@ class Options(unittest.TestCase):
         environment = {name: self.place.fill_in(value)
                        for name, value in (use.environment or {}).items()}
         if use.needs == "profiles":
-            environment["LD_PRELOAD"] = PROFILE_LIBRARY
+            libraries = [PROFILE_LIBRARY, os.environ.get("LD_PRELOAD", "")]
+            environment["LD_PRELOAD"] = ":".join(filter(None, libraries))
             environment["PROFILE_FILE"] = self.place.path("state/profile-set")
         return environment
 

@@ -7,6 +7,7 @@ import subprocess
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD_DIR = os.path.join(TREE, os.environ.get("BUILD_DIR", "build/release"))
+VARIANT = os.path.basename(BUILD_DIR)
 
 # So that what a sanitizer finds is not taken for the program's own failure.
 SANITIZER_STATUS = 99
