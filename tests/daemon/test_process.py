@@ -3,8 +3,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import stat
+import subprocess
+import time
 
 import tpm2
 from daemon import PLUGINS, PROGRAM, Daemon, run_program
@@ -64,6 +67,32 @@ class Background(TpmTest):
         self.addCleanup(daemon.discard)
         self.assertEqual(daemon.expect_failure(), 1, daemon.stderr)
         return daemon
+
+    def test_a_daemon_that_is_killed_before_the_device_works_is_an_error_of_the_command(self):
+        # At the other end of this channel nobody asks for the device.
+        channel, silent_kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with channel, silent_kernel, subprocess.Popen(
+                [PROGRAM, "--name", "vtpm-test", "--tpm2", "--plugin-dir", PLUGINS,
+                 "--seccomp", "action=none", "--cuse-fd", str(channel.fileno()),
+                 "--tpmstate", tpmstate(self.directory())],
+                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[channel.fileno()],
+                text=True) as command:
+            os.kill(self.child_of(command.pid), signal.SIGKILL)
+            _, errors = command.communicate(timeout=60)
+        self.assertEqual(command.returncode, 1)
+        self.assertRegex(errors, r"\Aswtpm_cuse: the process ended before the device was ready: "
+                                 r"signal 9 \(Killed\)\n\Z")
+
+    @staticmethod
+    def child_of(pid):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                children = file.read().split()
+            if children:
+                return int(children[0])
+            time.sleep(0.005)
+        raise AssertionError(f"process {pid} made no other")
 
     def test_a_service_manager_is_told_when_the_device_works(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
