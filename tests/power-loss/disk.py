@@ -14,6 +14,9 @@ import os
 # What a medium writes as a whole.
 BLOCK = 512
 
+# Contents of a file that are kept, since many choices have the same.
+CACHED = 500
+
 
 class Change:
     """One thing that may or may not have reached the medium."""
@@ -63,6 +66,8 @@ class File:
         """What is in it if of its changes those in `chosen` have reached the medium."""
         mine = tuple(change for change in self.changes if change in chosen or change.forced)
         if mine not in self._cache:
+            if len(self._cache) == CACHED:
+                self._cache.clear()
             self._cache[mine] = self._apply(mine)
         return self._cache[mine]
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Takes the power away after every event of a recording, and judges each disk that may be left."""
 
+import collections
+import hashlib
 import os
 import random
 import shutil
@@ -34,11 +36,18 @@ QUICK = Limits(bits=7, samples=12, start_one_in=400)
 LONG = Limits(bits=14, samples=2000, start_one_in=400)
 
 
-class Found:
-    """A disk that should not be."""
+# A disk, and the changes that it lacks; a disk that should not be, and why.
+Left = collections.namedtuple("Left", "tree lost")
+Found = collections.namedtuple("Found", "text tree")
 
-    def __init__(self, text, tree):
-        self.text, self.tree = text, tree
+
+def digest(tree):
+    """Tells trees apart, and needs no memory for them."""
+    state = hashlib.blake2b(digest_size=16)
+    for path, content in sorted(tree.items()):
+        state.update(f"{path} {-1 if content is None else len(content)}\n".encode())
+        state.update(content or b"")
+    return state.digest()
 
 
 # ------------------------------------------------------------------------------------ choices
@@ -100,15 +109,14 @@ def choices(pending, limits, chance):
 
 
 class Search:
-    """All points of one recording of a scenario.  Stops at the first disk that should not be, unless
-    told otherwise."""
+    """All points of one recording of a scenario, up to the first disk that should not be."""
 
-    def __init__(self, scenario, limits, seed, stop=True):
-        self.scenario, self.limits, self.stop = scenario, limits, stop
+    def __init__(self, scenario, limits, seed):
+        self.scenario, self.limits = scenario, limits
         self.chance = random.Random(f"{seed} {scenario.name}")
         self.found = []
         self.points = self.judged = self.starts = 0
-        self.reports = {}  # disk: what load_disks said
+        self.reports = {}  # digest of a disk: what load_disks said
         self.facts = {}    # report: what a daemon said
         self.seen = set()
         self.place = os.path.join(scenario.directory, "left")
@@ -132,7 +140,7 @@ class Search:
             acknowledged += recording.acknowledged.count(index)
             if event[0] not in ("mark", "map"):
                 self._lose_power(disk, acknowledged, f"event {index} ({describe(event)})")
-            if self.found and self.stop:
+            if self.found:
                 return
 
     def _lose_power(self, disk, acknowledged, where):
@@ -141,33 +149,38 @@ class Search:
         left = {}
         for chosen in choices(pending, self.limits, self.chance):
             tree = disk.tree(set(chosen))
-            key = tuple(sorted(tree.items()))
+            key = digest(tree)
             if (key, acknowledged) not in self.seen:
                 self.seen.add((key, acknowledged))
-                left[key] = chosen
-        self._load([key for key in left if key not in self.reports])
-        for key, chosen in left.items():
+                left[key] = Left(tree, [change for change in pending if change not in chosen])
+            if len(left) == BATCH:
+                self._judge(left, acknowledged, where)
+                left = {}
+            if self.found:
+                return
+        self._judge(left, acknowledged, where)
+
+    def _judge(self, left, acknowledged, where):
+        self._load({key: each.tree for key, each in left.items() if key not in self.reports})
+        for key, (tree, lost) in left.items():
             self.judged += 1
-            text = self.scenario.judge(acknowledged, self.reports[key], self._fact(key))
+            text = self.scenario.judge(acknowledged, self.reports[key], self._fact(key, tree))
             if text is not None:
-                lost = [change for change in pending if change not in chosen]
-                self.found.append(Found(
-                    f"{self.scenario.name}: power loss after {where}, {acknowledged} steps "
-                    f"acknowledged, loses {lost} of {pending}: {text}", dict(key)))
+                self.found.append(Found(f"{self.scenario.name}: power loss after {where}, "
+                                        f"{acknowledged} steps acknowledged, loses {lost}: {text}",
+                                        tree))
                 return
 
     # ------------------------------------------------------------------------ what is on a disk
 
-    def _load(self, keys):
-        for start in range(0, len(keys), BATCH):
-            batch = keys[start:start + BATCH]
-            roots = [os.path.join(self.place, str(number)) for number in range(len(batch))]
-            for key, root in zip(batch, roots):
-                write_tree(root, dict(key))
-            for key, root in zip(batch, roots):
-                self.reports[key] = tuple(reported(self._ask(line).replace(root, "DISK"))
-                                          for line in self.scenario.views(root))
-            shutil.rmtree(self.place)
+    def _load(self, trees):
+        roots = {key: os.path.join(self.place, str(number)) for number, key in enumerate(trees)}
+        for key, tree in trees.items():
+            write_tree(roots[key], tree)
+        for key, root in roots.items():
+            self.reports[key] = tuple(reported(self._ask(line).replace(root, "DISK"))
+                                      for line in self.scenario.views(root))
+        shutil.rmtree(self.place, ignore_errors=not trees)
 
     def _ask(self, line):
         self.loader.stdin.write(line + "\n")
@@ -177,21 +190,21 @@ class Search:
             raise AssertionError(f"load_disks ended at {line}")
         return answer
 
-    def _fact(self, key):
+    def _fact(self, key, tree):
         report = self.reports[key]
         if report not in self.facts:
-            self.facts[report] = self._start(key)
+            self.facts[report] = self._start(report, tree)
         elif self.chance.randrange(self.limits.start_one_in) == 0:
-            again = self._start(key)
+            again = self._start(report, tree)
             if again != self.facts[report]:
                 return f"{again}, and {self.facts[report]} with the same states on another disk"
         return self.facts[report]
 
-    def _start(self, key):
+    def _start(self, report, tree):
         self.starts += 1
-        write_tree(self.place, dict(key))
+        write_tree(self.place, tree)
         try:
-            return self.scenario.fact(self.place, self.reports[key])
+            return self.scenario.fact(self.place, report)
         finally:
             shutil.rmtree(self.place)
 
@@ -201,11 +214,11 @@ def describe(event):
     return " ".join(parts)
 
 
-def explore(scenario, limits, seed, change=None, stop=True):
+def explore(scenario, limits, seed, change=None):
     """Records the scenario and searches it; `change` makes another recording of the one that was
     recorded.  Returns the search, closed."""
     recording = scenario.record()
-    search = Search(scenario, limits, seed, stop)
+    search = Search(scenario, limits, seed)
     try:
         search.run(change(recording) if change else recording)
     finally:
