@@ -2,6 +2,8 @@
 """What a victim's daemon is killed at: each operation brings the victim to where it can begin,
 submits the calls that do it, and says what may be found afterwards."""
 
+import signal
+
 import ptm
 from ptm import NUMBER, request
 
@@ -213,6 +215,16 @@ class EndByShutdown(Operation):
         return [self._submit_call(victim, "SHUTDOWN")]
 
 
+class EndBySignal(Operation):
+    """SIGTERM, after which all is as after SHUTDOWN."""
+
+    is_end = True
+
+    def submit(self, victim):
+        victim.daemon.signal(signal.SIGTERM)
+        return []
+
+
 OPERATIONS = {
     "write": Write(),
     "startup": Startup(),
@@ -227,4 +239,5 @@ OPERATIONS = {
     "release": Release(),
     "lock": Lock(),
     "end": EndByShutdown(),
+    "terminate": EndBySignal(),
 }
