@@ -104,6 +104,7 @@ static void set_up_once(void)
         return;
     signal(SIGPIPE, SIG_IGN);
     MUST(log_open(&no_log, &error) == 0 && worker_start(&error) == 0);
+    worker_await_start();
 }
 
 static void configure(uint8_t choice)
