@@ -13,6 +13,7 @@
 #include "directory.h"
 #include "record.h"
 #include "result.h"
+#include "seal.h"
 #include "verify.h"
 
 /* A map costs address space only, so it starts with room for a few hundred TPMs. */
@@ -41,6 +42,9 @@ struct environment {
     int data_fd;
     _Atomic off_t data_size; /* that was seen last */
     int library_lock_fd;
+    bool failed; /* once: what others vouch for is checked all the same */
+    bool vouched;
+    struct seal seal;
 };
 
 static pthread_mutex_t registry_guard = PTHREAD_MUTEX_INITIALIZER;
@@ -59,6 +63,7 @@ static void library_close(struct environment *environment)
         close(environment->data_fd);
     if (environment->library_lock_fd >= 0)
         close(environment->library_lock_fd);
+    seal_release(&environment->seal);
     environment->library = NULL;
     environment->data_fd = -1;
     environment->library_lock_fd = -1;
@@ -201,7 +206,9 @@ static int check_snapshot(struct environment *environment, struct swtpm_plugin_e
     size_t number = mdb_txn_id(transaction);
     if (number > info.me_last_txnid)
         number = info.me_last_txnid;
-    int result = verify_snapshot(environment->data_fd, environment->directory, number, error);
+    int result = environment->vouched ? 0
+                                      : verify_snapshot(environment->data_fd,
+                                                        environment->directory, number, error);
     if (result == 0)
         status = mdb_dbi_open(transaction, NULL, 0, &environment->records);
     if (result == 0 && status == 0)
@@ -227,6 +234,17 @@ static int check_snapshot_retrying(struct environment *environment,
                     environment->directory);
         result = check_snapshot(environment, error);
     }
+    return result;
+}
+
+/* Who cannot write is not to be relied on, and may not have the seal. */
+static int check_or_rely(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    environment->vouched = !environment->read_only && !environment->failed &&
+                           seal_join(&environment->seal, environment->directory);
+    int result = check_snapshot_retrying(environment, error);
+    if (result == 0)
+        seal_set(&environment->seal);
     return result;
 }
 
@@ -289,7 +307,7 @@ static int library_open_steps(struct environment *environment, struct swtpm_plug
                                   environment->directory);
     if (!environment->lockless)
         mdb_reader_check(environment->library, NULL);
-    return check_snapshot_retrying(environment, error);
+    return check_or_rely(environment, error);
 }
 
 static int library_open(struct environment *environment, struct swtpm_plugin_error *error)
@@ -312,6 +330,7 @@ static int library_open(struct environment *environment, struct swtpm_plugin_err
 static int library_reopen(struct environment *environment, struct swtpm_plugin_error *error)
 {
     pthread_rwlock_wrlock(&environment->gate);
+    environment->failed = true;
     library_close(environment);
     int result = library_open(environment, error);
     pthread_rwlock_unlock(&environment->gate);
@@ -527,6 +546,7 @@ static int create(char *directory, size_t map_limit, bool read_only, struct envi
         .read_only = read_only,
         .data_fd = -1,
         .library_lock_fd = -1,
+        .seal = {.fd = -1},
     };
     pthread_rwlock_init(&environment->gate, NULL);
     int result = library_open(environment, error);

@@ -212,6 +212,66 @@ static void random_damage_is_survived(void **state)
     }
 }
 
+/* On each leaf: LMDB never reads its own number there, so it is not led astray. */
+static void damage_page_numbers(void)
+{
+    const uint64_t wrong = UINT64_MAX;
+
+    for (size_t offset = 0; offset + PAGE <= size; offset += PAGE) {
+        uint64_t number;
+        uint16_t flags;
+        memcpy(&number, pristine + offset, sizeof number);
+        memcpy(&flags, pristine + offset + 10, sizeof flags);
+        if (number == offset / PAGE && flags == 2)
+            overwrite(offset, &wrong, sizeof wrong);
+    }
+}
+
+/* A process that has the store open until `*end` is closed. */
+static pid_t start_user(int *end)
+{
+    int ready[2], ends[2];
+    char byte;
+
+    assert_int_equal(pipe(ready) + pipe(ends), 0);
+    pid_t user = fork();
+    if (user == 0) {
+        struct swtpm_plugin_error error;
+        close(ends[1]);
+        if (open_store(&error) == NULL || write(ready[1], "", 1) != 1)
+            _exit(1);
+        _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(ready[1]);
+    close(ends[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    *end = ends[1];
+    return user;
+}
+
+static void what_a_user_has_checked_is_not_checked_again_while_he_is_there(void **state)
+{
+    (void)state;
+    struct swtpm_plugin_error error;
+    unsigned refused = 0;
+    int end, status;
+
+    restore(size);
+    pid_t user = start_user(&end);
+    damage_page_numbers();
+    struct swtpm_storage *storage = open_store(&error);
+    assert_non_null(storage);
+    assert_int_equal(read_all(storage, &refused), 0);
+    OPS->close(storage);
+    close(end);
+    assert_int_equal(waitpid(user, &status, 0), user);
+    assert_int_equal(status, 0);
+    assert_null(open_store(&error));
+    assert_non_null(strstr(error.message, "is damaged"));
+    restore(size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_file_that_was_cut_off_is_refused),
         cmocka_unit_test(a_page_that_was_zeroed_is_refused),
         cmocka_unit_test(random_damage_is_survived),
+        cmocka_unit_test(what_a_user_has_checked_is_not_checked_again_while_he_is_there),
     };
     return cmocka_run_group_tests(tests, make_store, remove_store);
 }
