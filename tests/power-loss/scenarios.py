@@ -8,12 +8,13 @@ disk holds is told twice: as a report of tests/power-loss/load_disks (one tuple 
 
 import os
 import re
+import shutil
 import subprocess
 
 import tpm12
 import tpm2
 from daemon import PLUGINS, Daemon
-from disk import Disk, read_tree
+from disk import Disk, read_tree, write_tree
 from programs import ours
 from ptm import PERMANENT, SUCCESS, VOLATILE, Control
 from recording import STRACE, NotUnderstood, Recorder
@@ -323,6 +324,39 @@ class RekeyScenario(ToolScenario):
         return None if fact == 7 else f"it holds {fact}"
 
 
+class FinishScenario(RekeyScenario):
+    """Power is lost as soon as the new key is decided on, and once more while what is left to do is
+    done by the next user: it stays decided."""
+
+    def record(self):
+        self.interrupt(super().record())
+        return super().record()
+
+    def interrupt(self, recording):
+        """Makes `self.disk` what it was when first the new key opened it."""
+        disk = Disk(self.disk, recording.tree)
+        for event in recording.events:
+            disk.apply(event)
+            if event[0] == "sync" and self.is_decided(disk.tree(set())):
+                break
+        shutil.rmtree(self.disk)
+        write_tree(self.disk, disk.tree(set()))
+        self.arguments = lambda: self.verify(self.disk)
+
+    def is_decided(self, tree):
+        place = os.path.join(self.directory, "tried")
+        write_tree(place, tree)
+        done = subprocess.run([ours("swtpm-state"), *self.verify(place)], capture_output=True)
+        shutil.rmtree(place)
+        return done.returncode == 0
+
+    def verify(self, root):
+        return ["verify", *self.common(root), *self.keys.options(self.new)]
+
+    def judge(self, acknowledged, report, fact):
+        return super().judge(1, report, fact)
+
+
 class CopyScenario(ToolScenario):
     """The copy is whole or is not there; once it has ended, whole.  The original stays."""
 
@@ -396,6 +430,7 @@ def every(directory):
         found[f"tpm1.2 {plugin}"] = (TpmScenario, uri, "none", False)
         found[f"transfer {plugin}"] = (TransferScenario, uri, "raw256")
         found[f"rekey {plugin}"] = (RekeyScenario, uri, "raw128", "gcm")
+        found[f"finish {plugin}"] = (FinishScenario, uri, "raw128", "gcm")
         found[f"import {plugin}"] = (ImportScenario, uri)
     found["copy dir to lmdb"] = (CopyScenario, PLACES["dir"], "lmdb://{}/copy?tpm=vm1")
     found["copy lmdb to file"] = (CopyScenario, PLACES["lmdb"], "file://{}/copy", "gcm")
