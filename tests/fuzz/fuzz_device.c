@@ -46,6 +46,7 @@ enum call_kind { CALL_READ, CALL_WRITE, CALL_IOCTL, CALL_POLL };
 /* A call in flight. */
 struct call {
     struct fake_request *request; /* NULL: the slot is free */
+    uint32_t number;              /* calls are made in this order */
     enum call_kind kind;
     struct client *client; /* NULL: it closed meanwhile */
     size_t size;
@@ -68,6 +69,7 @@ static struct {
     bool ended;    /* SHUTDOWN or the kernel's end of the channel */
     bool broken;   /* a call was given up, so that a response may be lost with it */
     uint32_t next_command;
+    uint32_t next_call;
 } world;
 
 /* An interrupt that comes after its call's reply stays with libfuse's session, which forgets it; that
@@ -140,7 +142,7 @@ static void begin(uint8_t choice)
     fake_library_reset();
     memset(world.clients, 0, sizeof world.clients);
     world.busy = world.holds = world.ended = world.broken = false;
-    world.next_command = 0;
+    world.next_command = world.next_call = 0;
     world.version = choice & 1 ? TPM_VERSION_1_2 : TPM_VERSION_2_0;
     world.storage = fake_storage_new();
     configure(choice);
@@ -270,12 +272,26 @@ static void wait_until_free(void)
     MUST(result == 0 || is_end(result));
 }
 
+/* The oldest call in flight that is younger than call `number`: two readers get what there is in
+ * the order in which they came. */
+static struct call *next_in_flight(uint32_t number)
+{
+    struct call *next = NULL;
+
+    for (size_t i = 0; i < CALLS; i++) {
+        struct call *call = &world.calls[i];
+        if (call->request != NULL && call->number > number &&
+            (next == NULL || call->number < next->number))
+            next = call;
+    }
+    return next;
+}
+
 /* A poll may wait for ever; all else ends, at once or once the TPM is free. */
 static void settle(void)
 {
     catch_up();
-    for (size_t i = 0; i < CALLS; i++) {
-        struct call *call = &world.calls[i];
+    for (struct call *call = next_in_flight(0); call != NULL; call = next_in_flight(call->number)) {
         bool must_end = !world.busy && call->kind != CALL_POLL;
         MUST(has_ended(call, must_end ? PATIENCE : 0) || !must_end);
     }
@@ -297,6 +313,7 @@ static struct call *free_call(enum call_kind kind, struct client *client)
         struct call *call = &world.calls[i];
         if (call->request != NULL)
             continue;
+        call->number = ++world.next_call;
         call->kind = kind;
         call->client = client;
         call->size = 0;
