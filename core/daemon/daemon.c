@@ -377,17 +377,20 @@ static void reopen_log(void)
         log_error("%s", error.text);
 }
 
-static void serve(struct daemon *daemon)
+/* The exit code. */
+static int serve(struct daemon *daemon)
 {
     for (;;) {
         enum device_event event = device_serve(daemon->device);
         if (signals_take_hangup())
             reopen_log();
+        if (event == DEVICE_FAILED)
+            return EXIT_CODE_FAILURE;
         if (event == DEVICE_SHUT_DOWN || signals_ask_for_end())
-            return;
+            return EXIT_CODE_OK;
         if (event == DEVICE_GONE) {
             log_info("The CUSE channel was closed at its other end");
-            return;
+            return EXIT_CODE_OK;
         }
     }
 }
@@ -427,13 +430,11 @@ static void release(struct daemon *daemon)
 
 static int run_child(struct daemon *daemon)
 {
-    int exit_code = EXIT_CODE_OK;
+    int exit_code = EXIT_CODE_FAILURE;
 
     if (run_steps(daemon, steps_after_fork, sizeof steps_after_fork / sizeof *steps_after_fork) ==
         0)
-        serve(daemon);
-    else
-        exit_code = EXIT_CODE_FAILURE;
+        exit_code = serve(daemon);
     release(daemon);
     daemonise_report(&daemon->daemonise, exit_code, true);
     return exit_code;

@@ -46,7 +46,7 @@ enum daemonise_role daemonise(struct daemonise *daemonise, int *exit_code, struc
 {
     int ends[2];
 
-    daemonise->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    daemonise->null_fd = (int)TEMP_FAILURE_RETRY(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (daemonise->null_fd < 0 || pipe2(ends, O_CLOEXEC) != 0) {
         error_set(error, "cannot go into the background: %s", strerror(errno));
         return DAEMONISE_FAILED;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <stdio.h>
 
 #include "daemon/config.h"
@@ -29,9 +30,10 @@ int main(int argc, char **argv)
     struct config config;
     struct error error;
 
+    errno = 0;
     int exit_code = options_parse(argc, argv, &config, &error) == 0
                         ? act(&config)
-                        : complain(&error, EXIT_CODE_USAGE);
+                        : complain(&error, errno == ENOMEM ? EXIT_CODE_FAILURE : EXIT_CODE_USAGE);
     options_forget();
     return exit_code;
 }

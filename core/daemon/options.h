@@ -16,7 +16,8 @@
  * `argv` stays as it is.  Strings of `config` point into copies that live until options_forget.
  * Not to be called from two threads at once (getopt_long's state).
  *
- * 0; or -1 with a message that names the option, what was found and what to do.
+ * 0; or -1 with a message that names the option, what was found and what to do; errno(3) is ENOMEM
+ * then if it was memory that was missing.
  */
 int options_parse(int argc, char **argv, struct config *config, struct error *error);
 

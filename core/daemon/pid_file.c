@@ -112,7 +112,8 @@ static int remove_stale(const struct pid_file *file, const char *path, struct er
                   path);
         return -1;
     }
-    int fd = openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(file->directory, file->name,
+                                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (fd < 0)
         return fail(error, "open", path);
     int result;
@@ -130,8 +131,9 @@ static int remove_stale(const struct pid_file *file, const char *path, struct er
 
 static int create(struct pid_file *file, const char *path, struct error *error)
 {
-    file->fd = openat(file->directory, file->name,
-                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, PID_FILE_MODE);
+    file->fd = (int)TEMP_FAILURE_RETRY(openat(file->directory, file->name,
+                                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                         PID_FILE_MODE));
     if (file->fd < 0)
         return fail(error, "create", path);
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 || fchmod(file->fd, PID_FILE_MODE) != 0)
@@ -165,7 +167,7 @@ int pid_file_write(const struct pid_file *file, struct error *error)
     if (file->fd < 0)
         return 0;
     int size = snprintf(line, sizeof line, "%ld\n", (long)getpid());
-    if (ftruncate(file->fd, 0) != 0 || lseek(file->fd, 0, SEEK_SET) != 0 ||
+    if (TEMP_FAILURE_RETRY(ftruncate(file->fd, 0)) != 0 || lseek(file->fd, 0, SEEK_SET) != 0 ||
         file_write_all(file->fd, line, (size_t)size) != 0) {
         error_set(error, "option --pid: cannot write the process id: %s", strerror(errno));
         return -1;
@@ -180,7 +182,7 @@ void pid_file_remove(const struct pid_file *file)
     if (unlinkat(file->directory, file->name, 0) != 0) {
         /* An empty file names nobody; the kernel gives old numbers to new processes.  If that fails
          * too there is nothing left to do. */
-        int ignored = ftruncate(file->fd, 0);
+        int ignored = (int)TEMP_FAILURE_RETRY(ftruncate(file->fd, 0));
         (void)ignored;
     }
 }

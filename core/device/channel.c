@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,7 +61,7 @@ void channel_wake(struct channel *channel)
     int saved_errno = errno;
 
     channel->woken = 1;
-    dup3(channel->empty_pipe_fd, channel->receive_fd, O_CLOEXEC);
+    TEMP_FAILURE_RETRY(dup3(channel->empty_pipe_fd, channel->receive_fd, O_CLOEXEC));
     errno = saved_errno;
 }
 
@@ -70,7 +71,8 @@ static enum channel_event end_of_input(struct channel *channel)
     if (!channel->woken)
         return CHANNEL_CLOSED;
     channel->woken = 0;
-    dup3(channel->fd, channel->receive_fd, O_CLOEXEC);
+    if (TEMP_FAILURE_RETRY(dup3(channel->fd, channel->receive_fd, O_CLOEXEC)) < 0)
+        return CHANNEL_FAILED;
     return CHANNEL_WOKEN;
 }
 
@@ -80,7 +82,8 @@ static int event_is_ready(const struct channel *channel, int event_fd)
     struct pollfd fds[] = {{.fd = channel->receive_fd, .events = POLLIN},
                            {.fd = event_fd, .events = POLLIN}};
 
-    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+    /* Without memory too: to read instead could wait for ever. */
+    while (poll(fds, 2, -1) < 0 && (errno == EINTR || errno == ENOMEM))
         ;
     return (fds[1].revents & POLLIN) != 0;
 }
@@ -100,9 +103,46 @@ enum channel_event channel_receive(struct channel *channel, int event_fd, size_t
         /* ENOENT: the request was interrupted before it was read (fuse(4)). */
         if (errno == EAGAIN)
             event_is_ready(channel, -1);
-        else if (errno != EINTR && errno != ENOENT)
+        else if (errno == ENODEV)
             return CHANNEL_CLOSED;
+        else if (errno != EINTR && errno != ENOENT)
+            return CHANNEL_FAILED;
     }
+}
+
+static ssize_t send_waiting(int fd, const struct iovec *vector, int count)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    ssize_t sent;
+
+    while ((sent = TEMP_FAILURE_RETRY(writev(fd, vector, count))) < 0 && errno == EAGAIN)
+        poll(&room, 1, -1);
+    return sent;
+}
+
+/* A notification waits for no answer, and has no number. */
+static void refuse(int fd, const struct iovec *reply)
+{
+    struct fuse_out_header header = {.len = sizeof header, .error = -EIO};
+
+    if (reply->iov_len < sizeof header)
+        return;
+    header.unique = ((const struct fuse_out_header *)reply->iov_base)->unique;
+    const struct iovec refusal = {.iov_base = &header, .iov_len = sizeof header};
+    if (header.unique != 0)
+        send_waiting(fd, &refusal, 1);
+}
+
+ssize_t channel_send(int fd, const struct iovec *vector, int count)
+{
+    ssize_t sent = send_waiting(fd, vector, count);
+
+    if (sent < 0 && errno != ENOENT && errno != EPIPE) {
+        int saved_errno = errno;
+        refuse(fd, vector);
+        errno = saved_errno;
+    }
+    return sent;
 }
 
 int channel_is_closed(const struct channel *channel)

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "util/error.h"
 
@@ -35,7 +37,8 @@ enum channel_event {
     CHANNEL_REQUEST, /* *size bytes lie in channel->request */
     CHANNEL_EVENT,   /* the other descriptor is readable */
     CHANNEL_WOKEN,
-    CHANNEL_CLOSED
+    CHANNEL_CLOSED, /* at its other end */
+    CHANNEL_FAILED  /* errno says why */
 };
 
 /* Takes the descriptor over, also on failure.  0, or -1 with a message. */
@@ -46,6 +49,12 @@ enum channel_event channel_receive(struct channel *channel, int event_fd, size_t
 
 /* Makes channel_receive return CHANNEL_WOKEN.  Async-signal-safe; on the receiving thread only. */
 void channel_wake(struct channel *channel);
+
+/*
+ * Sends one reply, as writev(2) does: the bytes sent, or -1 with errno, which is ENOENT if nobody
+ * waits for the reply any more (fuse(4)).  If the channel does not take it, who waits gets EIO.
+ */
+ssize_t channel_send(int fd, const struct iovec *vector, int count);
 
 /* Whether the kernel has closed the channel. */
 int channel_is_closed(const struct channel *channel);

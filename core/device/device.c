@@ -229,7 +229,7 @@ static const struct cuse_lowlevel_ops operations = {
 static ssize_t channel_writev(int fd, struct iovec *vector, int count, void *userdata)
 {
     (void)userdata;
-    ssize_t written = writev(fd, vector, count);
+    ssize_t written = channel_send(fd, vector, count);
 
     if (written < 0 && errno != ENOENT && errno != EPIPE)
         log_error("A reply was not taken by the CUSE channel: %s", strerror(errno));
@@ -354,7 +354,7 @@ int device_make(struct device *device, struct error *error)
         enum channel_event event = channel_receive(&device->channel, -1, &size);
         if (event == CHANNEL_REQUEST)
             process_request(device, size);
-        else if (event == CHANNEL_CLOSED)
+        else if (event == CHANNEL_CLOSED || event == CHANNEL_FAILED)
             break;
     }
     /* The kernel has tried by then, and closes the channel if it could not. */
@@ -394,6 +394,9 @@ enum device_event device_serve(struct device *device)
             return DEVICE_WOKEN;
         case CHANNEL_CLOSED:
             return DEVICE_GONE;
+        case CHANNEL_FAILED:
+            log_error("The CUSE channel cannot be read any more: %s", strerror(errno));
+            return DEVICE_FAILED;
         }
     }
     control_refuse_waiting(&device->control);

@@ -39,7 +39,8 @@ int device_make(struct device *device, struct error *error);
 enum device_event {
     DEVICE_SHUT_DOWN, /* a client sent SHUTDOWN and has its answer; the TPM is stopped */
     DEVICE_WOKEN,     /* device_wake was called */
-    DEVICE_GONE       /* the channel was closed at the other end */
+    DEVICE_GONE,      /* the channel was closed at the other end */
+    DEVICE_FAILED     /* the channel cannot be read any more; the log says why */
 };
 
 /* Serves clients until something happens. */

@@ -103,7 +103,7 @@ int landlock_allow(struct landlock *landlock, const char *path, uint32_t access,
 {
     if (landlock->ruleset < 0)
         return 0;
-    int fd = open(path, O_PATH | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_PATH | O_CLOEXEC));
     if (fd < 0) {
         error_set(error, "sandbox: cannot leave '%s' within reach: %s", path, strerror(errno));
         return -1;

@@ -98,7 +98,7 @@ static int prepare(bool truncate, struct error *error)
     if (!capture.is_file)
         result = fcntl(capture.fd, F_SETFL, fcntl(capture.fd, F_GETFL) | O_NONBLOCK);
     else if (truncate)
-        result = ftruncate(capture.fd, 0);
+        result = (int)TEMP_FAILURE_RETRY(ftruncate(capture.fd, 0));
     else
         result = 0;
     if (result == 0 && capture.is_file) {
@@ -110,21 +110,30 @@ static int prepare(bool truncate, struct error *error)
 
 /* -------------------------------------------------------------------------------- writing ---- */
 
+/* A pipe or socket that is full takes a part, or nothing. */
+static int write_blocks(size_t size)
+{
+    if (capture.is_file)
+        return file_write_all(capture.fd, capture.blocks.data, size);
+    ssize_t written = TEMP_FAILURE_RETRY(write(capture.fd, capture.blocks.data, size));
+    if (written >= 0 && written < (ssize_t)size)
+        errno = EAGAIN;
+    return written == (ssize_t)size ? 0 : -1;
+}
+
 /* All blocks or nothing: half a block would spoil what follows in the file. */
 static int flush(void)
 {
     size_t size = capture.blocks.size;
 
-    ssize_t written = write(capture.fd, capture.blocks.data, size);
+    int result = write_blocks(size);
+    int saved_errno = errno;
     buffer_clear(&capture.blocks);
-    if (written == (ssize_t)size) {
-        capture.size += written;
+    if (result == 0) {
+        capture.size += (off_t)size;
         return 0;
     }
-    if (written >= 0)
-        errno = capture.is_file ? ENOSPC : EAGAIN;
-    int saved_errno = errno;
-    if (written > 0 && capture.is_file && ftruncate(capture.fd, capture.size) != 0)
+    if (capture.is_file && TEMP_FAILURE_RETRY(ftruncate(capture.fd, capture.size)) != 0)
         log_error("option --pcap: cannot remove half a packet from the end of the file: %s",
                   strerror(errno));
     errno = saved_errno;

@@ -45,7 +45,7 @@ static bool next_job(struct job *job)
 static void signal_event(void)
 {
     const uint64_t one = 1;
-    ssize_t ignored = write(worker.event_fd, &one, sizeof one);
+    ssize_t ignored = TEMP_FAILURE_RETRY(write(worker.event_fd, &one, sizeof one));
     (void)ignored;
 }
 

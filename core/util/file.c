@@ -19,7 +19,8 @@ static int set_mode_if_new(int fd, const char *path, int flags, mode_t mode, str
 
 static int open_once(int directory, const char *name, int flags, mode_t mode)
 {
-    return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+    return (int)TEMP_FAILURE_RETRY(openat(
+        directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode));
 }
 
 /* Making and opening are two calls, so that only a file made here gets `mode`. */
@@ -68,7 +69,7 @@ int file_open_parent(const char *path, const char **name, struct error *error)
         error_set(error, "no memory to open the directory of '%s'", path);
         return -1;
     }
-    int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0)
         error_set(error, "cannot open the directory of '%s': %s", path, strerror(errno));
     free(parent);

@@ -132,7 +132,7 @@ int log_reopen(struct error *error)
     if (fd < 0)
         return -1;
     /* The number stays the same: libtpms and the sandbox know it. */
-    int result = dup3(fd, to->fd, O_CLOEXEC);
+    int result = (int)TEMP_FAILURE_RETRY(dup3(fd, to->fd, O_CLOEXEC));
     if (result < 0)
         error_set(error, "option --log: cannot switch to '%s': %s", to->path, strerror(errno));
     close(fd);

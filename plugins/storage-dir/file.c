@@ -17,7 +17,8 @@ static void adopt(const struct swtpm_storage *storage, int fd)
 
 int storage_dir_make_file(const struct swtpm_storage *storage, const char *name, mode_t mode)
 {
-    int fd = openat(storage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(
+        storage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (fd < 0)
         return -1;
     adopt(storage, fd);

@@ -108,7 +108,8 @@ int storage_dir_get(struct swtpm_storage *storage, const char *name, struct swtp
         return get_size(storage, name, size, error);
 
     /* O_NONBLOCK: a FIFO in the place of a value must not stop us. */
-    int fd = openat(storage->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(
+        storage->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (fd < 0 && errno == ELOOP)
         return get_size(storage, name, size, error);
     if (fd < 0)

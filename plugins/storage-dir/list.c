@@ -12,7 +12,8 @@
 /* A stream of its own: one made from storage->fd would close it, and share its position. */
 static DIR *open_stream(const struct swtpm_storage *storage)
 {
-    int fd = openat(storage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd =
+        (int)TEMP_FAILURE_RETRY(openat(storage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
     if (fd >= 0 && stream == NULL) {
         int saved_errno = errno;

@@ -32,8 +32,8 @@ static struct flock whole_file(short type)
 
 static int open_lock_file(const struct swtpm_storage *storage)
 {
-    int fd = openat(storage->fd, LOCK_NAME,
-                    O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(
+        storage->fd, LOCK_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (fd >= 0 || errno != ENOENT)
         return fd;
     return storage_dir_make_file(storage, LOCK_NAME, LOCK_MODE);
@@ -92,7 +92,7 @@ static int lock_file(struct swtpm_storage *storage, int fd, struct swtpm_plugin_
         return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "'%s/" LOCK_NAME "' is not a regular file; remove it",
                            storage->path);
-    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
+    if (TEMP_FAILURE_RETRY(fcntl(fd, F_OFD_SETLK, &lock)) == 0) {
         storage->lock_device = status.st_dev;
         storage->lock_inode = status.st_ino;
         return SWTPM_PLUGIN_OK;

@@ -52,9 +52,10 @@ static mode_t directory_mode(mode_t file_mode)
 static int open_new_directory(struct swtpm_storage *storage, int parent, const char *name,
                               struct swtpm_plugin_error *error)
 {
-    int fd = openat(parent, name, OPEN_FLAGS);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(parent, name, OPEN_FLAGS));
     /* The parent too: a directory that power loss can take away keeps no value. */
-    if (fd >= 0 && fchmod(fd, directory_mode(storage->mode)) == 0 && fsync(parent) == 0) {
+    if (fd >= 0 && fchmod(fd, directory_mode(storage->mode)) == 0 &&
+        TEMP_FAILURE_RETRY(fsync(parent)) == 0) {
         storage->fd = fd;
         return SWTPM_PLUGIN_OK;
     }
@@ -70,7 +71,8 @@ static int make_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
 {
     char parent_path[PATH_MAX];
     const char *name = split_path(storage->path, parent_path);
-    int parent = open(parent_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent =
+        (int)TEMP_FAILURE_RETRY(open(parent_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (parent < 0)
         return plugin_fail_errno(error, errno, "cannot make the directory '%s': cannot open "
                                  "its parent '%s'", storage->path, parent_path);
@@ -103,7 +105,7 @@ static int explain_failure(const struct swtpm_storage *storage, int error_number
 static int open_directory(struct swtpm_storage *storage, bool create,
                           struct swtpm_plugin_error *error)
 {
-    storage->fd = open(storage->path, OPEN_FLAGS);
+    storage->fd = (int)TEMP_FAILURE_RETRY(open(storage->path, OPEN_FLAGS));
     if (storage->fd >= 0)
         return SWTPM_PLUGIN_OK;
     if (errno == ENOENT && create)

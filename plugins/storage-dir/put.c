@@ -34,20 +34,11 @@ static int check_write(const struct swtpm_storage *storage, const char *name,
     return storage_dir_check_lock(storage, error);
 }
 
-static int sync_retrying(int fd)
-{
-    int result;
-    do
-        result = fsync(fd);
-    while (result != 0 && errno == EINTR);
-    return result;
-}
-
 /* That the medium has the directory's entries, as far as the flags ask for it. */
 static int sync_directory(const struct swtpm_storage *storage, uint32_t flags,
                           struct swtpm_plugin_error *error)
 {
-    if ((flags & SWTPM_STORAGE_DURABLE) == 0 || sync_retrying(storage->fd) == 0)
+    if ((flags & SWTPM_STORAGE_DURABLE) == 0 || TEMP_FAILURE_RETRY(fsync(storage->fd)) == 0)
         return SWTPM_PLUGIN_OK;
     return plugin_fail_errno(error, errno, "cannot write the directory '%s' to its medium",
                              storage->path);
@@ -86,7 +77,7 @@ static int fill_temporary(int fd, struct swtpm_bytes value, uint32_t flags)
 {
     int result = write_all(fd, value);
     if (result == 0 && (flags & SWTPM_STORAGE_DURABLE) != 0)
-        result = sync_retrying(fd);
+        result = (int)TEMP_FAILURE_RETRY(fsync(fd));
     int saved_errno = errno;
     /* A network file system may report only here that it has no room. */
     if (close(fd) != 0 && result == 0 && errno != EINTR)

@@ -81,7 +81,7 @@ int storage_file_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *
                            storage->path);
     if (storage->locked)
         return storage_file_check_place(storage, error);
-    if (fcntl(storage->fd, F_OFD_SETLK, &lock) != 0) {
+    if (TEMP_FAILURE_RETRY(fcntl(storage->fd, F_OFD_SETLK, &lock)) != 0) {
         if (errno == EAGAIN || errno == EACCES)
             return report_holder(storage, error);
         return plugin_fail_errno(error, errno, "cannot lock '%s'", storage->path);

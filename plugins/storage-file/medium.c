@@ -64,6 +64,6 @@ void medium_trim(const struct swtpm_storage *storage, uint64_t size)
 {
     if (storage->is_device)
         return;
-    int ignored = ftruncate(storage->fd, (off_t)size);
+    int ignored = (int)TEMP_FAILURE_RETRY(ftruncate(storage->fd, (off_t)size));
     (void)ignored;
 }

@@ -28,7 +28,8 @@ static int open_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
         directory[length] = '\0';
         storage->name = slash + 1;
     }
-    storage->directory_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    storage->directory_fd =
+        (int)TEMP_FAILURE_RETRY(open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (storage->directory_fd >= 0)
         return SWTPM_PLUGIN_OK;
     return plugin_fail_errno(error, errno, "cannot open '%s': cannot open its directory '%s'",
@@ -38,8 +39,9 @@ static int open_directory(struct swtpm_storage *storage, struct swtpm_plugin_err
 /* A file that power loss can take away keeps no value. */
 static int sync_directory(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
-    int fd = openat(storage->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && fsync(fd) == 0) {
+    int fd = (int)TEMP_FAILURE_RETRY(
+        openat(storage->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd >= 0 && TEMP_FAILURE_RETRY(fsync(fd)) == 0) {
         close(fd);
         return SWTPM_PLUGIN_OK;
     }
@@ -71,7 +73,8 @@ static int make_file(struct swtpm_storage *storage, mode_t mode, struct swtpm_pl
 {
     int flags = O_RDWR | O_CREAT | O_EXCL | OPEN_FLAGS;
 
-    storage->fd = openat(storage->directory_fd, storage->name, flags, mode);
+    storage->fd =
+        (int)TEMP_FAILURE_RETRY(openat(storage->directory_fd, storage->name, flags, mode));
     if (storage->fd < 0)
         return plugin_fail_errno(error, errno, "cannot make '%s'", storage->path);
     adopt(storage);
@@ -105,8 +108,9 @@ static int open_existing(struct swtpm_storage *storage, struct swtpm_plugin_erro
     int code = check_type(storage, status.st_mode, error);
     if (code != SWTPM_PLUGIN_OK)
         return code;
-    storage->fd = openat(storage->directory_fd, storage->name,
-                         (storage->read_only ? O_RDONLY : O_RDWR) | OPEN_FLAGS);
+    storage->fd = (int)TEMP_FAILURE_RETRY(openat(
+        storage->directory_fd, storage->name,
+        (storage->read_only ? O_RDONLY : O_RDWR) | OPEN_FLAGS));
     if (storage->fd < 0)
         return plugin_fail_errno(error, errno, "cannot open '%s'", storage->path);
     return SWTPM_PLUGIN_OK;

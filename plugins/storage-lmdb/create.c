@@ -28,7 +28,8 @@ static bool exists(int fd, const char *name)
 /* A descriptor of a file made here, with that very mode, or -1 with errno. */
 static int open_new(int fd, const char *name, mode_t mode)
 {
-    int file = openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int file = (int)TEMP_FAILURE_RETRY(
+        openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (file >= 0 && fchmod(file, mode) != 0) {
         int saved = errno;
         close(file);
@@ -46,7 +47,8 @@ static int open_tpm_lock_file(int fd, mode_t mode)
 
     /* Between the two calls the file can appear, or go. */
     for (int i = 0; i < TRIES && file < 0; i++) {
-        file = openat(fd, DIRECTORY_TPM_LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        file = (int)TEMP_FAILURE_RETRY(openat(fd, DIRECTORY_TPM_LOCK_FILE,
+                                         O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (file < 0 && errno == ENOENT)
             file = open_new(fd, DIRECTORY_TPM_LOCK_FILE, mode);
         if (file < 0 && errno != EEXIST && errno != ENOENT)
@@ -89,7 +91,7 @@ static int create_library_lock_file(int fd, const char *directory, mode_t mode)
     if (file < 0)
         return errno;
     int status = write_zeros(file, LIBRARY_LOCK_SIZE);
-    if (status == 0 && fsync(file) != 0)
+    if (status == 0 && TEMP_FAILURE_RETRY(fsync(file)) != 0)
         status = errno;
     close(file);
     return status;
@@ -147,7 +149,7 @@ static int create_if_missing(int fd, const char *directory, mode_t mode, const c
     int status = create(fd, directory, mode);
     if (status == 0 && renameat(fd, new_name, fd, name) != 0)
         status = errno;
-    if (status == 0 && fsync(fd) != 0)
+    if (status == 0 && TEMP_FAILURE_RETRY(fsync(fd)) != 0)
         status = errno;
     if (status == 0)
         return 0;

@@ -47,7 +47,8 @@ int directory_open_entry(const char *directory, const char *name, int flags)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    return (int)TEMP_FAILURE_RETRY(
+        open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
 }
 
 static int sync_parent(const char *path, struct swtpm_plugin_error *error)
@@ -57,8 +58,8 @@ static int sync_parent(const char *path, struct swtpm_plugin_error *error)
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
         return result_fail(error, SWTPM_PLUGIN_INVALID, "the path '%.160s…' is too long", path);
     const char *parent = dirname(copy);
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    int fd = (int)TEMP_FAILURE_RETRY(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int status = fd < 0 || TEMP_FAILURE_RETRY(fsync(fd)) != 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
     if (status != 0)
@@ -113,7 +114,7 @@ int directory_prepare(const struct location *location, uint32_t flags, char **di
         if (result != 0)
             return result;
     }
-    int fd = open(location->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(open(location->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0)
         return result_fail_status(error, errno, "cannot open the LMDB environment '%s'",
                                   location->path);

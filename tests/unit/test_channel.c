@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -158,6 +160,55 @@ static void signals_at_any_moment_are_seen(void **state)
     assert_int_equal(requests, 667);
 }
 
+static void a_channel_that_cannot_be_read_has_failed(void **state)
+{
+    (void)state;
+    size_t size;
+    int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(directory >= 0);
+    assert_true(dup3(directory, channel.receive_fd, O_CLOEXEC) >= 0);
+    close(directory);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_FAILED);
+    assert_int_equal(errno, EISDIR);
+}
+
+/* A reply of this size is more than the socket takes. */
+static ssize_t send_too_much(uint64_t unique)
+{
+    enum { TOO_MUCH = 16 << 20 };
+    struct fuse_out_header header = {.len = sizeof header + TOO_MUCH, .unique = unique};
+    char *data = calloc(1, TOO_MUCH);
+    const struct iovec reply[] = {{.iov_base = &header, .iov_len = sizeof header},
+                                  {.iov_base = data, .iov_len = TOO_MUCH}};
+
+    ssize_t sent = channel_send(channel.fd, reply, 2);
+    free(data);
+    return sent;
+}
+
+static void who_waits_for_a_reply_that_is_not_taken_gets_an_error(void **state)
+{
+    (void)state;
+    struct fuse_out_header header;
+
+    assert_int_equal(send_too_much(77), -1);
+    assert_int_equal(errno, EMSGSIZE);
+    assert_int_equal(recv(kernel_fd, &header, sizeof header, MSG_DONTWAIT), sizeof header);
+    assert_int_equal(header.unique, 77);
+    assert_int_equal(header.error, -EIO);
+    assert_int_equal(header.len, sizeof header);
+}
+
+static void a_notification_that_is_not_taken_is_dropped(void **state)
+{
+    (void)state;
+    struct fuse_out_header header;
+
+    assert_int_equal(send_too_much(0), -1);
+    assert_int_equal(recv(kernel_fd, &header, sizeof header, MSG_DONTWAIT), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +218,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_other_end_closes, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(the_event_comes_before_a_request, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_nonblocking_channel_is_waited_for, open_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(a_channel_that_cannot_be_read_has_failed, open_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(who_waits_for_a_reply_that_is_not_taken_gets_an_error,
+                                        open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_notification_that_is_not_taken_is_dropped, open_pair,
                                         close_pair),
         cmocka_unit_test_setup_teardown(signals_at_any_moment_are_seen, open_pair, close_pair),
     };

@@ -48,14 +48,16 @@ static int sync_directory_of(const char *path)
     free(directory);
     if (fd < 0)
         return -1;
-    int status = fsync(fd);
+    int status = (int)TEMP_FAILURE_RETRY(fsync(fd));
     close(fd);
     return status;
 }
 
 static int fill(int fd, const struct buffer *blob)
 {
-    return file_write_all(fd, blob->data, blob->size) == 0 && fsync(fd) == 0 ? 0 : -1;
+    return file_write_all(fd, blob->data, blob->size) == 0 && TEMP_FAILURE_RETRY(fsync(fd)) == 0
+               ? 0
+               : -1;
 }
 
 static int replace(const char *path, const struct buffer *blob, struct error *error)

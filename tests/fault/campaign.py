@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One scenario with one fault, and what must hold then."""
+
+import errno
+import os
+import pwd
+import shutil
+import signal
+import tempfile
+
+import ptm
+import tpm12
+import tpm2
+from faulty_daemon import FaultyDaemon, Hang
+from injector import Injector, Point, faults_of
+from scenarios import ACTION, END, START, Session
+from tpm_place import Place
+
+# With these a call has not failed: whoever makes it has to make it again, or to go on with the
+# rest.
+_INVISIBLE = {"EINTR", "short"}
+_REPEATABLE = {"open", "read", "write", "sync", "truncate", "duplicate", "close", "poll", "fcntl"}
+
+# A plugin that says so is believed, and rightly: a new TPM is made.
+_LIES = {("storage.get", "NOT_FOUND")}
+
+
+class Result:
+    """What one run has shown."""
+
+    def __init__(self):
+        self.counts = {}
+        self.struck = False
+        self.spared = False
+        self.caller = ""
+        self.died_in_library = False
+        self.heard = None  # the error that the client, or who started the daemon, got
+        self.problems = []
+        self.report = ""
+
+    def blame(self, text):
+        self.problems.append(text)
+
+
+def points_of(counts):
+    """Each fault of each call that was counted."""
+    return [Point(name, number, fault) for name, count in counts.items()
+            for number in range(1, count + 1) for fault in faults_of(name)
+            if (name, fault.name) not in _LIES]
+
+
+def run(scenario, point=None):
+    """The Result of one run; without a point its counts say which points there are."""
+    directory = tempfile.mkdtemp(prefix="swtpm-cuse-fault.")
+    try:
+        return _Run(scenario, point, directory).run()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Run:
+    def __init__(self, scenario, point, directory):
+        self.scenario = scenario
+        self.point = point
+        self.result = Result()
+        self.place = Place(scenario.kind, directory)
+        self._fill(directory)
+        options = [option.replace("DIR", directory) for option in scenario.options]
+        self.user = ["--runas", "nobody"] if "--runas" in options else []
+        self.daemon = self.place.daemon(FaultyDaemon, options, **scenario.parameters)
+        self.injector = Injector(directory, point, from_main=scenario.window == START)
+        self.daemon.inject(self.injector)
+
+    def _fill(self, directory):
+        if self.scenario.is_new:
+            self.scenario.kind.empty(directory)
+        else:
+            self.scenario.kind.copy(directory)
+        if "--runas" in self.scenario.options:
+            user = pwd.getpwnam("nobody")
+            os.chmod(directory, 0o755)
+            for path, _, names in os.walk(os.path.join(directory, "state")):
+                for name in [".", *names]:
+                    os.chown(os.path.join(path, name), user.pw_uid, user.pw_gid)
+
+    def run(self):
+        try:
+            self._run_daemon()
+            self._check_stored()
+        except Hang as hang:
+            self.result.blame(f"hangs: {hang}")
+        finally:
+            self.result.counts = self.injector.counts()
+            self.result.struck = self.injector.struck
+            self.result.spared = self.injector.spared
+            self.result.caller = self.injector.caller
+            self.daemon.discard()
+            self.result.report = self.daemon.said
+        return self.result
+
+    # ------------------------------------------------------------------- the faulty daemon
+
+    def _run_daemon(self):
+        if not self.daemon.start_or_end():
+            self._check_refusal()
+            return
+        self.injector.end()
+        session = Session(self.place, self.daemon)
+        if self.scenario.window != START:
+            self._act(session)
+        if self.scenario.window == END:
+            self.injector.end()
+            self._check_end(self.daemon.wait_end())
+        elif not self._is_fenced():
+            self._check_recovery(session)
+        self._check_heard()
+        self._close()
+
+    def _act(self, session):
+        self.scenario.prepare(session)
+        self.injector.begin()
+        try:
+            self.scenario.act(session)
+        except TimeoutError as error:
+            raise Hang("a call of the client is not answered") from error
+        except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError) as error:
+            self.result.heard = error
+        except AssertionError as error:
+            self.result.blame(str(error))
+        finally:
+            if self.scenario.window == ACTION:
+                self.injector.end()
+
+    def _close(self):
+        """The protocol was kept, and a sanitizer has nothing to say."""
+        if self.result.died_in_library:
+            return
+        try:
+            self.daemon.close()
+        except AssertionError as error:
+            self.result.blame(str(error))
+
+    # --------------------------------------------------------------------------- judgement
+
+    def _is_invisible(self):
+        return (self.point is not None and self.point.fault.name in _INVISIBLE and
+                self.point.name in _REPEATABLE)
+
+    def _is_in_library(self):
+        """libtpms and libcrypto do not survive each allocation that fails (doc/reliability.md); what
+        was acknowledged has to, all the same."""
+        return self.point is not None and self.point.name == "library-memory"
+
+    def _is_fenced(self):
+        """The state is somebody else's now: this process must not go on."""
+        return self.point is not None and self.point.fault.name == "FENCED" and self.injector.struck
+
+    def _check_refusal(self):
+        """The start failed."""
+        code = self.daemon.exit_code
+        self.result.heard = f"exit code {code}"
+        if self.point is None or not self.injector.struck:
+            self.result.blame(f"does not start without a fault: exit code {code}")
+        elif self._is_invisible():
+            self.result.blame(f"does not start because of {self.point.fault.name}")
+        if code < 0 and self._is_in_library():
+            self.result.died_in_library = True
+            return
+        if code != 1:
+            self.result.blame(f"exit code {code} of a start that failed")
+        if not any(line.startswith("swtpm_cuse: ") for line in self.daemon.stderr.splitlines()):
+            self.result.blame("no message on standard error")
+        if self.daemon.sanitizer_reports:
+            self.result.blame(self.daemon.sanitizer_reports)
+
+    def _check_end(self, code):
+        if code < 0 and self._is_in_library():
+            self.result.died_in_library = True
+        elif code < 0:
+            self.result.blame(f"ended by {signal.Signals(-code).name}")
+        elif code not in (0, 1):
+            self.result.blame(f"exit code {code}")
+        elif code == 1 and not self.daemon.report:
+            self.result.blame("exit code 1 without a message")
+
+    def _check_heard(self):
+        """Whether the client heard of a fault that it has to hear of, and of no other."""
+        heard, point = self.result.heard, self.point
+        if heard is not None and (point is None or self._is_invisible()):
+            self.result.blame(f"an error that there should not be: {heard}")
+        if isinstance(heard, ptm.ControlError) and not self.daemon.report:
+            self.result.blame(f"nothing in the log about: {heard}")
+        if point is None or heard is not None or not self.injector.struck or \
+                not self.scenario.changes or self._is_invisible():
+            return
+        if point.name in ("sync", "storage.put", "rename"):
+            if self.scenario.window == END or "stop" in self.scenario.name:
+                if not self.daemon.report:
+                    self.result.blame(f"{point.name} failed and nobody heard of it")
+            else:
+                self.result.blame(f"{point.name} failed and was answered as success")
+
+    def _check_recovery(self, session):
+        """The fault is over: the TPM can be started again and is what it was."""
+        try:
+            if session.file is None:
+                session.open()
+            session.must(session.control.stop())
+            self._check_tpm(session.control, session.client)
+            session.must(session.control.shutdown())
+        except TimeoutError as error:
+            raise Hang("a call after the fault is not answered") from error
+        except OSError as error:
+            if error.errno not in (errno.ECONNABORTED, errno.ENOTCONN):
+                raise
+            self.result.heard = self.result.heard or error
+            if not self.daemon.report and not self._is_in_library():
+                self.result.blame("ended without a message")
+        except (ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
+            self.result.blame(f"after the fault, in the same process: {error}")
+            self.daemon.signal(signal.SIGTERM)
+        self._check_end(self.daemon.wait_end())
+
+    def _check_stored(self):
+        """A new process finds the TPM that was there, with all that was acknowledged."""
+        daemon = self.place.daemon(FaultyDaemon, self.user)
+        try:
+            if not daemon.start_or_end():
+                self.result.blame(f"the next start fails: {daemon.report}")
+                return
+            session = Session(self.place, daemon)
+            session.open()
+            self._check_tpm(session.control, session.client)
+        except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
+            self.result.blame(f"after the fault, in a new process: {error}\n{daemon.report}")
+        finally:
+            daemon.discard()
+
+    def _check_tpm(self, control, client):
+        result = control.init()
+        if result != ptm.SUCCESS:
+            raise ptm.ControlError("INIT", result)
+        # A TPM that resumes from its volatile state was started before.
+        code = client.code(tpm2.startup() if self.scenario.kind.is_tpm2 else tpm12.startup())
+        if code not in (ptm.SUCCESS, tpm2.RC_INITIALIZE, tpm12.TPM_INVALID_POSTINIT):
+            raise AssertionError(f"Startup: result {code:#x}")
+        client.get_random(8)
+        if not self.scenario.is_new:
+            self.place.check(client)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A daemon that may fail at any moment, and a client that does not wait for ever."""
+
+import os
+import subprocess
+import time
+
+from daemon import IS_SANITIZED, Daemon
+from fake_kernel import FakeKernel
+
+# Within this time each call is answered and each end is reached, in seconds.
+LIMIT = 30 if IS_SANITIZED else 8
+
+
+class Hang(Exception):
+    """Something did not happen within the limit."""
+
+
+class FaultyDaemon(Daemon):
+    """`start_or_end` in place of `start`; `said` is what it had said when it was discarded."""
+
+    said = ""
+
+    def discard(self):
+        if os.path.isdir(self.directory):
+            self.said = self.report
+        super().discard()
+
+    def inject(self, injector):
+        self.environment.update(injector.environment)
+        # The sanitizer's own functions are what the injector's lead to.
+        self.environment["ASAN_OPTIONS"] = (
+            f"log_path={self.directory}/sanitizer:exitcode=99:detect_leaks=1:"
+            f"verify_asan_link_order=0")
+
+    def start_or_end(self):
+        """Whether the daemon has made its device, and not ended."""
+        self.kernel = FakeKernel()
+        self.kernel.set_timeout(LIMIT)
+        self._launch()
+        self.kernel.close_server_fd()
+        try:
+            self.kernel.wait_device(LIMIT)
+        except TimeoutError as error:
+            raise Hang("neither a device nor an end") from error
+        except OSError:
+            self._wait_process()
+            return False
+        if self.background:
+            return self._is_in_background()
+        return self._has_written_pid()
+
+    def wait_end(self):
+        """The exit code."""
+        try:
+            return self.wait(LIMIT)
+        except (subprocess.TimeoutExpired, TimeoutError) as error:
+            raise Hang("the process does not end") from error
+
+    def _wait_process(self):
+        try:
+            self.exit_code = self._process.wait(LIMIT)
+        except subprocess.TimeoutExpired as error:
+            raise Hang("no device, and no end of the process") from error
+
+    def _is_in_background(self):
+        code = self._process.wait(LIMIT)
+        if code != 0:
+            self.exit_code = code
+            return False
+        self._pid_from_file()
+        return True
+
+    def _has_written_pid(self):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            if os.path.exists(self.pid_path) and self._pid_from_file():
+                return True
+            if self._process.poll() is not None:
+                self.exit_code = self._process.returncode
+                return False
+            time.sleep(0.001)
+        raise Hang("no pid file, and no end of the process")
