@@ -29,6 +29,7 @@ struct device {
     struct command_channel commands;
     struct control control;
     bool made;
+    bool reply_lost; /* the channel did not take one */
     char name_argument[256]; /* "DEVNAME=…", for CUSE_INIT */
 };
 
@@ -228,11 +229,13 @@ static const struct cuse_lowlevel_ops operations = {
  * and in a socket's place the end of the channel is EPIPE. */
 static ssize_t channel_writev(int fd, struct iovec *vector, int count, void *userdata)
 {
-    (void)userdata;
+    struct device *device = userdata;
     ssize_t written = channel_send(fd, vector, count);
 
-    if (written < 0 && errno != ENOENT && errno != EPIPE)
+    if (written < 0 && errno != ENOENT && errno != EPIPE) {
         log_error("A reply was not taken by the CUSE channel: %s", strerror(errno));
+        device->reply_lost = true;
+    }
     if (written < 0)
         errno = ENOENT;
     return written;
@@ -358,7 +361,7 @@ int device_make(struct device *device, struct error *error)
             break;
     }
     /* The kernel has tried by then, and closes the channel if it could not. */
-    if (device->made && !channel_is_closed(&device->channel))
+    if (device->made && !device->reply_lost && !channel_is_closed(&device->channel))
         return 0;
     error_set(error, "the kernel did not make /dev/%s: is the name or the device number in use?",
               device->name_argument + strlen("DEVNAME="));

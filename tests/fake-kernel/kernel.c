@@ -89,6 +89,9 @@ int fake_kernel_wait_device(struct fake_kernel *kernel, int milliseconds,
             return -ETIMEDOUT;
         kernel->init = NULL;
         kernel->init_result = (int)result;
+        /* cuse_process_init_reply: the kernel aborts the connection. */
+        if (result != 0)
+            fake_kernel_hang_up(kernel);
     }
     *device = kernel->device;
     return kernel->init_result;

@@ -13,13 +13,16 @@ import tpm12
 import tpm2
 from faulty_daemon import FaultyDaemon, Hang
 from injector import Injector, Point, faults_of
-from scenarios import ACTION, END, START, Session
+from scenarios import ACTION, END, START, TOOL, Session
+from tool_run import ToolRun
 from tpm_place import Place
 
 # With these a call has not failed: whoever makes it has to make it again, or to go on with the
 # rest.
 _INVISIBLE = {"EINTR", "short"}
 _REPEATABLE = {"open", "read", "write", "sync", "truncate", "duplicate", "close", "poll", "fcntl"}
+
+_FRAGILE_LIBRARIES = ("libtpms.", "libcrypto.", "libseccomp.")
 
 # A plugin that says so is believed, and rightly: a new TPM is made.
 _LIES = {("storage.get", "NOT_FOUND")}
@@ -33,7 +36,7 @@ class Result:
         self.struck = False
         self.spared = False
         self.caller = ""
-        self.died_in_library = False
+        self.died_in = None  # the library, whose allocation it was
         self.heard = None  # the error that the client, or who started the daemon, got
         self.problems = []
         self.report = ""
@@ -53,16 +56,106 @@ def run(scenario, point=None):
     """The Result of one run; without a point its counts say which points there are."""
     directory = tempfile.mkdtemp(prefix="swtpm-cuse-fault.")
     try:
-        return _Run(scenario, point, directory).run()
+        kind = _ToolRun if scenario.window == TOOL else _Run
+        return kind(scenario, point, directory).run()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-class _Run:
-    def __init__(self, scenario, point, directory):
+class _AnyRun:
+    """What the daemon and the tool have in common."""
+
+    def __init__(self, scenario, point):
         self.scenario = scenario
         self.point = point
         self.result = Result()
+        self.user = []
+        self.injector = None
+
+    def _note_injection(self):
+        self.result.counts = self.injector.counts()
+        self.result.struck = self.injector.struck
+        self.result.spared = self.injector.spared
+        self.result.caller = self.injector.caller
+
+    def _is_invisible(self):
+        return (self.point is not None and self.point.fault.name in _INVISIBLE and
+                self.point.name in _REPEATABLE)
+
+    def _dies_in_library(self, code, text):
+        """Some libraries do not survive each allocation of theirs that fails (doc/reliability.md);
+        what was acknowledged has to, all the same."""
+        caller = os.path.basename(self.injector.caller)
+        if self.point is None or not self.point.name.endswith("memory") or \
+                not caller.startswith(_FRAGILE_LIBRARIES):
+            return False
+        if code < 0 or (code == 99 and "SEGV on unknown address" in text):
+            self.result.died_in = caller.partition(".")[0]
+        return self.result.died_in is not None
+
+    def _check_failure(self, code, text):
+        """What was started has failed, before it did anything for anybody."""
+        self.result.heard = f"exit code {code}"
+        if not self.injector.struck:
+            self.result.blame(f"fails without a fault: exit code {code}")
+        elif self._is_invisible():
+            self.result.blame(f"fails because of {self.point.fault.name}")
+        if self._dies_in_library(code, text):
+            return
+        # Only a wrong command line names a descriptor that is not open.
+        names_bad_descriptor = code == 2 and self.point and self.point.fault.name == "EBADF"
+        if code != 1 and not names_bad_descriptor:
+            self.result.blame(f"exit code {code}")
+        program = "swtpm-state: " if self.scenario.window == TOOL else "swtpm_cuse: "
+        if not any(line.startswith(program) for line in text.splitlines()):
+            self.result.blame("no message on standard error")
+
+    def _check_stored(self, place):
+        """A new process finds the TPM that was there, with all that was acknowledged."""
+        daemon = place.daemon(FaultyDaemon, self.user)
+        try:
+            if not daemon.start_or_end():
+                self.result.blame(f"the next start fails: {daemon.report}")
+                return
+            session = Session(place, daemon)
+            session.open()
+            self._check_tpm(session)
+        except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
+            self.result.blame(f"after the fault, in a new process: {error}\n{daemon.report}")
+        finally:
+            daemon.discard()
+
+    def _check_tpm(self, session):
+        session.must(session.control.init())
+        # A TPM that resumes from its volatile state was started before.
+        code = session.client.code(tpm2.startup() if self.scenario.kind.is_tpm2
+                                   else tpm12.startup())
+        if code not in (ptm.SUCCESS, tpm2.RC_INITIALIZE, tpm12.TPM_INVALID_POSTINIT):
+            raise AssertionError(f"Startup: result {code:#x}")
+        session.client.get_random(8)
+        if not self.scenario.is_new:
+            session.place.check(session.client)
+
+
+class _ToolRun(_AnyRun):
+    def __init__(self, scenario, point, directory):
+        super().__init__(scenario, point)
+        self.tool = ToolRun(scenario, point, directory, self.result)
+        self.injector = self.tool.injector
+
+    def run(self):
+        code = self.tool.run()
+        self._note_injection()
+        if code is not None and code != 0:
+            self._check_failure(code, self.result.report)
+        for place in self.tool.places(code):
+            self._check_stored(place)
+        return self.result
+
+
+class _Run(_AnyRun):
+    def __init__(self, scenario, point, directory):
+        super().__init__(scenario, point)
         self.place = Place(scenario.kind, directory)
         self._fill(directory)
         options = [option.replace("DIR", directory) for option in scenario.options]
@@ -86,14 +179,11 @@ class _Run:
     def run(self):
         try:
             self._run_daemon()
-            self._check_stored()
+            self._check_stored(self.place)
         except Hang as hang:
             self.result.blame(f"hangs: {hang}")
         finally:
-            self.result.counts = self.injector.counts()
-            self.result.struck = self.injector.struck
-            self.result.spared = self.injector.spared
-            self.result.caller = self.injector.caller
+            self._note_injection()
             self.daemon.discard()
             self.result.report = self.daemon.said
         return self.result
@@ -102,13 +192,16 @@ class _Run:
 
     def _run_daemon(self):
         if not self.daemon.start_or_end():
-            self._check_refusal()
+            self._check_failure(self.daemon.exit_code, self.daemon.stderr)
             return
         self.injector.end()
         session = Session(self.place, self.daemon)
         if self.scenario.window != START:
             self._act(session)
         if self.scenario.window == END:
+            # Who was told that there will be no end has to ask again.
+            if self.result.heard is not None and self.daemon.is_alive():
+                self.daemon.signal(signal.SIGTERM)
             self.injector.end()
             self._check_end(self.daemon.wait_end())
         elif not self._is_fenced():
@@ -133,7 +226,7 @@ class _Run:
 
     def _close(self):
         """The protocol was kept, and a sanitizer has nothing to say."""
-        if self.result.died_in_library:
+        if self.result.died_in is not None:
             return
         try:
             self.daemon.close()
@@ -142,41 +235,14 @@ class _Run:
 
     # --------------------------------------------------------------------------- judgement
 
-    def _is_invisible(self):
-        return (self.point is not None and self.point.fault.name in _INVISIBLE and
-                self.point.name in _REPEATABLE)
-
-    def _is_in_library(self):
-        """libtpms and libcrypto do not survive each allocation that fails (doc/reliability.md); what
-        was acknowledged has to, all the same."""
-        return self.point is not None and self.point.name == "library-memory"
-
     def _is_fenced(self):
         """The state is somebody else's now: this process must not go on."""
         return self.point is not None and self.point.fault.name == "FENCED" and self.injector.struck
 
-    def _check_refusal(self):
-        """The start failed."""
-        code = self.daemon.exit_code
-        self.result.heard = f"exit code {code}"
-        if self.point is None or not self.injector.struck:
-            self.result.blame(f"does not start without a fault: exit code {code}")
-        elif self._is_invisible():
-            self.result.blame(f"does not start because of {self.point.fault.name}")
-        if code < 0 and self._is_in_library():
-            self.result.died_in_library = True
-            return
-        if code != 1:
-            self.result.blame(f"exit code {code} of a start that failed")
-        if not any(line.startswith("swtpm_cuse: ") for line in self.daemon.stderr.splitlines()):
-            self.result.blame("no message on standard error")
-        if self.daemon.sanitizer_reports:
-            self.result.blame(self.daemon.sanitizer_reports)
-
     def _check_end(self, code):
-        if code < 0 and self._is_in_library():
-            self.result.died_in_library = True
-        elif code < 0:
+        if self._dies_in_library(code, self.daemon.report):
+            return
+        if code < 0:
             self.result.blame(f"ended by {signal.Signals(-code).name}")
         elif code not in (0, 1):
             self.result.blame(f"exit code {code}")
@@ -202,11 +268,12 @@ class _Run:
 
     def _check_recovery(self, session):
         """The fault is over: the TPM can be started again and is what it was."""
+        is_silent = False
         try:
             if session.file is None:
                 session.open()
             session.must(session.control.stop())
-            self._check_tpm(session.control, session.client)
+            self._check_tpm(session)
             session.must(session.control.shutdown())
         except TimeoutError as error:
             raise Hang("a call after the fault is not answered") from error
@@ -214,36 +281,10 @@ class _Run:
             if error.errno not in (errno.ECONNABORTED, errno.ENOTCONN):
                 raise
             self.result.heard = self.result.heard or error
-            if not self.daemon.report and not self._is_in_library():
-                self.result.blame("ended without a message")
+            is_silent = not self.daemon.report
         except (ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
             self.result.blame(f"after the fault, in the same process: {error}")
             self.daemon.signal(signal.SIGTERM)
         self._check_end(self.daemon.wait_end())
-
-    def _check_stored(self):
-        """A new process finds the TPM that was there, with all that was acknowledged."""
-        daemon = self.place.daemon(FaultyDaemon, self.user)
-        try:
-            if not daemon.start_or_end():
-                self.result.blame(f"the next start fails: {daemon.report}")
-                return
-            session = Session(self.place, daemon)
-            session.open()
-            self._check_tpm(session.control, session.client)
-        except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
-            self.result.blame(f"after the fault, in a new process: {error}\n{daemon.report}")
-        finally:
-            daemon.discard()
-
-    def _check_tpm(self, control, client):
-        result = control.init()
-        if result != ptm.SUCCESS:
-            raise ptm.ControlError("INIT", result)
-        # A TPM that resumes from its volatile state was started before.
-        code = client.code(tpm2.startup() if self.scenario.kind.is_tpm2 else tpm12.startup())
-        if code not in (ptm.SUCCESS, tpm2.RC_INITIALIZE, tpm12.TPM_INVALID_POSTINIT):
-            raise AssertionError(f"Startup: result {code:#x}")
-        client.get_random(8)
-        if not self.scenario.is_new:
-            self.place.check(client)
+        if is_silent and self.result.died_in is None:
+            self.result.blame("ended without a message")

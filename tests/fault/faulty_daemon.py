@@ -50,6 +50,9 @@ class FaultyDaemon(Daemon):
             return self._is_in_background()
         return self._has_written_pid()
 
+    def is_alive(self):
+        return self._process.poll() is None and not self.kernel.is_gone
+
     def wait_end(self):
         """The exit code."""
         try:
@@ -71,10 +74,16 @@ class FaultyDaemon(Daemon):
         self._pid_from_file()
         return True
 
+    def _pid_is_there(self):
+        try:
+            return self._pid_from_file() is not None
+        except FileNotFoundError:
+            return False
+
     def _has_written_pid(self):
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
-            if os.path.exists(self.pid_path) and self._pid_from_file():
+            if self._pid_is_there():
                 return True
             if self._process.poll() is not None:
                 self.exit_code = self._process.returncode

@@ -102,7 +102,7 @@ void fault_spare(void);
 const struct fault_control *fault_control(void);
 
 /* Puts the ops that fail in the place of those of the plugin that dlopen(3) has given, if it is
- * one. */
+ * one, and the first of its kind in this process. */
 void fault_wrap_plugin(void *object);
 
 #endif

@@ -121,6 +121,22 @@ FAILING(FAULT_DUPLICATE, int, -1, dup, (int fd), (fd))
 FAILING(FAULT_DUPLICATE, int, -1, dup2, (int fd, int to), (fd, to))
 FAILING(FAULT_DUPLICATE, int, -1, dup3, (int fd, int to, int flags), (fd, to, flags))
 
+/* Only locks wait or run out, only a duplicate needs a number, and the rest wants an open file. */
+static bool fcntl_fails(int command, const void *caller)
+{
+    if (!fault_strikes(FAULT_FCNTL, caller))
+        return false;
+    bool duplicates = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
+    bool locks = command == F_SETLK || command == F_SETLKW || command == F_GETLK ||
+                 command == F_OFD_SETLK || command == F_OFD_SETLKW || command == F_OFD_GETLK;
+    int error = fault_control()->error;
+    bool fits = error == EMFILE ? duplicates : error == EBADF ? !duplicates && !locks : locks;
+    if (!fits)
+        fault_spare();
+    errno = error;
+    return fits;
+}
+
 #define FCNTL(name)                                                                                \
     int name(int fd, int command, ...)                                                             \
     {                                                                                              \
@@ -129,7 +145,7 @@ FAILING(FAULT_DUPLICATE, int, -1, dup3, (int fd, int to, int flags), (fd, to, fl
         va_start(more, command);                                                                   \
         void *argument = va_arg(more, void *);                                                     \
         va_end(more);                                                                              \
-        return fault_strikes(FAULT_FCNTL, CALLER) ? -1 : next(fd, command, argument);              \
+        return fcntl_fails(command, CALLER) ? -1 : next(fd, command, argument);                    \
     }
 
 FCNTL(fcntl)

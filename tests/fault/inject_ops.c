@@ -142,11 +142,11 @@ void fault_wrap_plugin(void *object)
 
     if (plugin == NULL)
         return;
-    if (plugin->kind == SWTPM_PLUGIN_STORAGE) {
+    if (plugin->kind == SWTPM_PLUGIN_STORAGE && storage.open == NULL) {
         storage = *plugin->ops.storage;
         const struct swtpm_storage_ops ops = failing_storage();
         overwrite(plugin->ops.storage, &ops, sizeof ops);
-    } else {
+    } else if (plugin->kind == SWTPM_PLUGIN_CRYPTO && crypto.random == NULL) {
         crypto = *plugin->ops.crypto;
         const struct swtpm_crypto_ops ops = failing_crypto();
         overwrite(plugin->ops.crypto, &ops, sizeof ops);

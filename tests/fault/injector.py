@@ -65,7 +65,7 @@ _FAULTS = {
     "rename": _errors("EIO", "ENOSPC"),
     "unlink": _errors("EIO", "EACCES"),
     "truncate": _errors("EIO", "EINTR"),
-    "fcntl": _errors("EINVAL", "EMFILE", "EINTR", "EAGAIN", "ENOLCK"),
+    "fcntl": _errors("EBADF", "EMFILE", "EINTR", "EAGAIN", "ENOLCK"),
     "duplicate": _errors("EMFILE", "EINTR"),
     "close": _errors("EIO", "EINTR"),
     "make-directory": _errors("ENOSPC"),

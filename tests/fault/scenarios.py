@@ -13,6 +13,8 @@ SCENARIOS = {}
 
 # From main() until the device is there; while the client does something; from there to the end.
 START, ACTION, END = "start", "action", "end"
+# The whole run of swtpm-state.
+TOOL = "tool"
 
 _STARTED = ("--flags", "startup-clear")
 
@@ -29,6 +31,7 @@ class Scenario:
         self.act = act or _nothing
         self.is_new = parameters.pop("is_new", False)  # there is no state yet
         self.changes = parameters.pop("changes", False)  # `act` changes what is stored
+        self.tool = parameters.pop("tool", None)
         self.parameters = parameters
         SCENARIOS[name] = self
 
@@ -294,3 +297,26 @@ _end("shutdown-1.2", _shut_down, DIR_12)
 _end("terminate", _terminate)
 _end("terminate-background", _terminate, background=True)
 _end("hang-up", _hang_up)
+
+
+# -------------------------------------------------------------------------------- swtpm-state
+
+def _tool(command, kind, *options, new_key=(), copied_to=None):
+    """`new_key`: what the state may be encrypted with afterwards, and has to be if the tool says
+    so.  `copied_to`: where the TPM has to be, too, if the tool says so."""
+    Scenario(f"tool-{command}-{kind.name}", kind, TOOL, (command, *options),
+             tool={"new_key": new_key, "copied_to": copied_to})
+
+
+_tool("list", KEYED)
+_tool("verify", KEYED)
+_tool("verify", LMDB)
+_tool("rekey", DIR, "--new-key", "file=DIR/key,mode=aes-256-gcm",
+      new_key=("--key", "file=DIR/key,mode=aes-256-gcm"))
+_tool("rekey", LMDB, "--new-key", "file=DIR/key,mode=aes-256-gcm",
+      new_key=("--key", "file=DIR/key,mode=aes-256-gcm"))
+_tool("rekey", KEYED, "--new-key", "none", new_key=())
+_tool("export", DIR, "--permanent", "DIR/blob")
+_tool("import", DIR, "--permanent", "DIR/exported", "--replace")
+_tool("copy", DIR, "--to", "dir=DIR/copy", copied_to="dir")
+_tool("copy", FILE, "--to", "backend-uri=lmdb://DIR/lmdb?tpm=one", copied_to="lmdb")

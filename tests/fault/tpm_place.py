@@ -36,14 +36,14 @@ class Kind:
         state = os.path.join(directory, "state")
         if self.uri is None:
             return {"state_directory": state}
-        return {"storage_uri": self.uri.replace("DIR", state)}
+        return {"storage_uri": self.uri.replace("DIR", directory)}
 
     def tool_options(self, directory):
         """The same place for swtpm-state."""
         options = self.storage_options(directory)
-        place = "backend-uri=" + options["storage_uri"] if self.uri else "dir=" + options["state_directory"]
-        return ["--tpmstate", place, *(["--tpm2"] if self.is_tpm2 else []),
-                *self.key_options(directory)]
+        place = (f"backend-uri={options['storage_uri']}" if self.uri
+                 else f"dir={options['state_directory']}")
+        return ["--tpmstate", place, *(["--tpm2"] if self.is_tpm2 else [])]
 
     def key_options(self, directory):
         return [part.replace("DIR", directory) for part in self.key or ()]
@@ -86,15 +86,17 @@ class Kind:
 class Place:
     """One copy."""
 
-    def __init__(self, kind, directory):
+    def __init__(self, kind, directory, key=None):
+        """`key`: options in place of the kind's."""
         self.kind = kind
         self.directory = directory
+        self.key_options = kind.key_options(directory) if key is None else key
         self.acknowledged = FIRST_VALUE
         self.unanswered = set()
 
     def daemon(self, daemon_class=Daemon, options=(), **parameters):
         return daemon_class(tpm2=self.kind.is_tpm2,
-                            options=[*self.kind.key_options(self.directory), *options],
+                            options=[*self.key_options, *options],
                             **self.kind.storage_options(self.directory), **parameters)
 
     def write_value(self, client, value):
@@ -126,5 +128,5 @@ DIR = Kind("dir")
 DIR_12 = Kind("dir-1.2", is_tpm2=False)
 KEYED = Kind("keyed", key=_KEYS)
 STRONG = Kind("strong", key=_STRONG_KEY)
-LMDB = Kind("lmdb", uri="lmdb://DIR/environment?tpm=one")
+LMDB = Kind("lmdb", uri="lmdb://DIR/lmdb?tpm=one")
 FILE = Kind("file", uri="file://DIR/one")
