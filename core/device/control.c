@@ -240,6 +240,8 @@ static void fill_info(union ptm_info *answer, uint64_t flags, uint32_t offset)
 
     memset(answer, 0, sizeof *answer);
     if (text == NULL) {
+        log_error("libtpms gives no information for the flags %#llx: no memory, or not supported",
+                  (unsigned long long)flags);
         answer->response.result = TPM_FAIL;
     } else if (offset >= total) {
         answer->response.result = TPM_BAD_PARAMETER;
