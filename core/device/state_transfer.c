@@ -9,6 +9,7 @@
 
 #include "tpm/tpm.h"
 #include "tpm/worker.h"
+#include "util/log.h"
 
 static bool type_from_number(uint32_t number, enum state_type *type)
 {
@@ -133,12 +134,14 @@ static bool continues_upload(const struct state_upload *upload, enum state_type 
 
 static uint32_t collect(struct state_upload *upload, const void *data, size_t length)
 {
-    if (length > STATE_BLOB_MAX - upload->blob.size ||
-        buffer_append(&upload->blob, data, length) != 0) {
-        state_upload_drop(upload);
-        return TPM_SIZE;
-    }
-    return TPM_SUCCESS;
+    size_t size = upload->blob.size;
+
+    if (length <= STATE_BLOB_MAX - size && buffer_append(&upload->blob, data, length) == 0)
+        return TPM_SUCCESS;
+    log_error("a state blob is refused after %zu bytes: it has more than %d bytes, or there is no "
+              "memory for it", size, STATE_BLOB_MAX);
+    state_upload_drop(upload);
+    return TPM_SIZE;
 }
 
 uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call)
