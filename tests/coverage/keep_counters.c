@@ -3,7 +3,7 @@
  * Preloaded into what tests/coverage/run measures.  gcov writes a program's counters when it ends by
  * exit(3), into files beside its objects.  Here they are written too
  *   - before _exit(2), by which forked children end;
- *   - before the process gives up the root directory or the user that writing needs. What it
+ *   - before the process gives up the root directory or the user that writing needs.  What it
  *     counts afterwards is lost: it ends without another try.
  * A sandbox that closes leaves open what gcov's writing needs.
  */
