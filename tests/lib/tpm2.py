@@ -78,6 +78,10 @@ def get_capability(capability, first, count=1):
     return command(0x17A, struct.pack(">III", capability, first, count))
 
 
+def clear_control(disable, hierarchy=RH_PLATFORM):
+    return authorised(0x127, [hierarchy], bytes([disable]))
+
+
 def pcr_read(index, algorithm=ALG_SHA256):
     bits = bytearray(3)
     bits[index // 8] = 1 << index % 8
