@@ -135,15 +135,14 @@ class Ours:
 class Swtpm:
     """Debian's swtpm, with one end of a socket pair for commands and one for control."""
 
-    def __init__(self, directory=None, options=(), storage_uri=None):
+    def __init__(self, directory=None, storage_uri=None):
         self._commands, server = socket.socketpair()
         self._control, control_server = socket.socketpair()
         ends = (server.fileno(), control_server.fileno())
         place = f"backend-uri={storage_uri}" if storage_uri else f"dir={directory}"
         self._process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", place, "--fd", str(ends[0]),
-             "--ctrl", f"type=unixio,clientfd={ends[1]}", "--log", "file=-", *READY,
-             *options],
+             "--ctrl", f"type=unixio,clientfd={ends[1]}", "--log", "file=-", *READY],
             pass_fds=ends, stdin=subprocess.DEVNULL)
         server.close()
         control_server.close()

@@ -56,7 +56,7 @@ def _measure_backend(backend, directory, count):
 # ---------------------------------------------------------------------------- NV_Write at the client
 
 def _uri(backend, directory):
-    return {"dir": f"dir://{directory}/state", "file": f"file://{directory}/state",
+    return {"dir": f"dir://{directory}/state", "file": f"file://{directory}/state/file",
             "lmdb": f"lmdb://{directory}/state?tpm=bench"}[backend]
 
 
@@ -73,6 +73,13 @@ def _ours(backend, place, storage_options, mode):
         yield ours
     finally:
         ours.close()
+
+
+def _new_place(stored):
+    """A directory with one for state in it: swtpm makes none."""
+    place = stored.new_directory()
+    os.mkdir(os.path.join(place, "state"))
+    return place
 
 
 def _client_cases():
@@ -92,9 +99,12 @@ def _measure_clients(stored, count):
         for backend, durable, mode in _client_cases():
             name = f"{backend}, {'durable' if durable else 'fsync=false'}{f', {mode}' if mode else ''}"
             everybody[name] = stack.enter_context(
-                _ours(backend, stored.new_directory(), "" if durable else ",fsync=false", mode))
-        everybody["swtpm, dir (never synced)"] = Swtpm(stored.copy())
-        stack.callback(everybody["swtpm, dir (never synced)"].close)
+                _ours(backend, _new_place(stored), "" if durable else ",fsync=false", mode))
+        for backend in ("dir", "file"):
+            swtpm = Swtpm(storage_uri=_uri(backend, _new_place(stored)))
+            stack.callback(swtpm.close)
+            make_nv_index(swtpm.client.transmit)
+            everybody[f"swtpm, {backend} (never synced)"] = swtpm
         for contestant in everybody.values():
             contestant.client.run(command, 2)
         for _ in range(count):
