@@ -12,11 +12,13 @@ import report
 import svg
 import tpm2
 from contestants import (NV_INDEX, NV_SIZE, InProcess, Ours, StoredTpm, Stub, Swtpm)
-from measure import Command, OnProcessor, Rounds, bare_store, processors
+from measure import Command, OnProcessor, Rounds, bare_store, processors, turns
 from ptm import CALLS, ioctl_number
 
 NAME = "commands"
 TITLE = "Commands"
+
+SECONDS_EACH = 5
 
 # Flushes the transient object that CreatePrimary made.
 FLUSH = tpm2.flush_context(0x80000000)
@@ -102,12 +104,12 @@ def measure_all(everybody, stored, names, plan):
     directory, size = stored.new_directory(), stored.permanent_size
     results = {}
     for name in names:
-        turns = Turns(name, everybody, lambda count: bare_store(directory, size, count))
-        turns.prepare()
+        command = Turns(name, everybody, lambda count: bare_store(directory, size, count))
+        command.prepare()
         rounds, count = plan(COMMANDS[name][2])
-        for _ in range(rounds):
-            turns.take(count)
-        results[name] = turns.result()
+        for _ in turns(rounds, SECONDS_EACH):
+            command.take(count)
+        results[name] = command.result()
     return results
 
 

@@ -4,6 +4,7 @@
 import ctypes
 import os
 import statistics
+import time
 
 import fake_kernel
 
@@ -129,6 +130,16 @@ def summary(values):
     """Of microseconds or any other figures."""
     return {"median": statistics.median(values), "p99": percentile(values, 99),
             "minimum": min(values), "count": len(values)}
+
+
+def turns(rounds, seconds, least=3):
+    """Counts up to `rounds`, but after so many seconds ends with those that are done, so that a busy
+    machine gives less figures and not a long wait."""
+    end = time.monotonic() + seconds
+    for turn in range(rounds):
+        if turn >= least and time.monotonic() > end:
+            return
+        yield turn
 
 
 class Rounds:

@@ -14,7 +14,9 @@ import svg
 from contestants import KEY_TEXT, READY, StoredTpm
 from daemon import PLUGINS, PROGRAM
 from fake_kernel import TOP
-from measure import BenchError, OnProcessor, Rounds, processors
+from measure import BenchError, OnProcessor, Rounds, processors, turns
+
+SECONDS_EACH = 15
 
 NAME = "start"
 TITLE = "Start to first answer"
@@ -84,7 +86,7 @@ def measure_case(case, settings):
         with open(key_file, "w", encoding="ascii") as file:
             file.write(KEY_TEXT)
         places = {contestant.name: stored.copy() for contestant in CONTESTANTS}
-        for turn in range(case.times(settings.quick) + 1):
+        for turn in turns(case.times(settings.quick) + 1, SECONDS_EACH):
             for contestant in CONTESTANTS:
                 # With a key a state must be encrypted from the beginning: the first round makes it.
                 if case.fresh or (case.keyed and turn == 0):

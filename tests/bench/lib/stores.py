@@ -19,7 +19,7 @@ from commands import COMMANDS
 from contestants import KEY_TEXT, NV_INDEX, Ours, StoredTpm, Swtpm, make_nv_index
 from daemon import PLUGINS
 from fake_kernel import TOP
-from measure import Command, OnProcessor, Rounds, processors, summary
+from measure import Command, OnProcessor, Rounds, processors, summary, turns
 
 NAME = "stores"
 TITLE = "Stores"
@@ -27,6 +27,8 @@ TITLE = "Stores"
 PROGRAM = os.path.join(TOP, "build/release/tests/bench/state_store")
 BACKENDS = ["dir", "file", "lmdb"]
 CALLS = ["open", "write", "sync", "close", "rename"]
+SECONDS = 30
+
 # Samples that make one round: a sync of somebody else's spoils a single one.
 BLOCK = 10
 
@@ -107,7 +109,7 @@ def _measure_clients(stored, count):
             everybody[f"swtpm, {backend} (never synced)"] = swtpm
         for contestant in everybody.values():
             contestant.client.run(command, 2)
-        for _ in range(count):
+        for _ in turns(count, SECONDS):
             for name, contestant in everybody.items():
                 rounds.add(name, contestant.client.run(command, 4)[0])
         same = Command(tpm2.nv_write(NV_INDEX, bytes(64)))
