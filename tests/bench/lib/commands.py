@@ -113,21 +113,21 @@ def measure_all(everybody, stored, names, plan):
     return results
 
 
-def on_processors(settings, stored, client, server):
+def on_processors(settings, stored, client, server, names):
     """Servers are bound while they start, and take their threads with them."""
     with contextlib.ExitStack() as stack:
         with OnProcessor(server):
             everybody = contestants(stored, stack)
         with OnProcessor(client):
-            return measure_all(everybody, stored, COMMANDS,
+            return measure_all(everybody, stored, names,
                                lambda weight: repetitions(weight, settings.quick))
 
 
 def measure(settings):
     client, other = processors()
     with StoredTpm(settings.directory) as stored:
-        return {"one processor": on_processors(settings, stored, client, client),
-                "two processors": on_processors(settings, stored, client, other)}
+        return {"one processor": on_processors(settings, stored, client, client, COMMANDS),
+                "two processors": on_processors(settings, stored, client, other, QUICK)}
 
 
 # ----------------------------------------------------------------------------------------- report
