@@ -86,12 +86,19 @@ static const uint16_t slow_tpm12_commands[] = {
     0xf2, /* TickStampBlob */
 };
 
+/* By halves: both lists ascend. */
 static bool contains(const uint16_t *list, size_t count, uint32_t ordinal)
 {
-    for (size_t i = 0; i < count; i++)
-        if (list[i] == ordinal)
-            return true;
-    return false;
+    size_t low = 0;
+
+    for (size_t high = count; low < high;) {
+        size_t middle = (low + high) / 2;
+        if (list[middle] < ordinal)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && list[low] == ordinal;
 }
 
 bool tpm_header_code(struct swtpm_bytes message, uint32_t *code)

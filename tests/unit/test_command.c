@@ -62,6 +62,23 @@ static void a_message_shorter_than_a_header_has_no_code(void **state)
     assert_false(tpm_command_is_slow(TPM_VERSION_2_0, message));
 }
 
+static unsigned count_slow(enum tpm_version version)
+{
+    uint8_t message[11];
+    unsigned count = 0;
+
+    for (uint32_t ordinal = 0; ordinal < 0x200; ordinal++)
+        count += tpm_command_is_slow(version, with_ordinal(message, ordinal));
+    return count;
+}
+
+static void every_slow_command_of_the_lists_is_found(void **state)
+{
+    (void)state;
+    assert_int_equal(count_slow(TPM_VERSION_2_0), 28);
+    assert_int_equal(count_slow(TPM_VERSION_1_2), 35);
+}
+
 static void what_makes_a_key_is_slow_and_getrandom_is_not(void **state)
 {
     (void)state;
@@ -101,6 +118,7 @@ int main(void)
         cmocka_unit_test(commands_are_what_the_specifications_say),
         cmocka_unit_test(a_failure_response_fits_its_version),
         cmocka_unit_test(a_message_shorter_than_a_header_has_no_code),
+        cmocka_unit_test(every_slow_command_of_the_lists_is_found),
         cmocka_unit_test(what_makes_a_key_is_slow_and_getrandom_is_not),
         cmocka_unit_test(set_locality_needs_its_exact_size),
     };
