@@ -5,8 +5,10 @@ import csv
 import os
 import statistics
 
-# What the memory of a process may have grown by from its early days to the end, in KiB.
-GROWTH_MAX = 160
+# What the memory of a process may have grown by from its early days to the end, in KiB.  In its
+# first minutes it has not yet done everything once.
+GROWTH_MAX, YOUNG_GROWTH_MAX = 80, 256
+YOUNG_SECONDS = 600
 
 # Fewer samples than this of one process say nothing.
 SAMPLES_MIN = 10
@@ -90,7 +92,8 @@ class Verdict:
 
     @property
     def complaints(self):
-        if self.growth_kib > GROWTH_MAX:
+        is_young = self.seconds < YOUNG_SECONDS
+        if self.growth_kib > (YOUNG_GROWTH_MAX if is_young else GROWTH_MAX):
             yield f"memory grew from {self.early_kib} to {self.late_kib} KiB"
         if self.descriptors[1] > self.descriptors[0]:
             yield f"descriptors: {self.descriptors[0]}, then {self.descriptors[1]}"
