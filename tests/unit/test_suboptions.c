@@ -38,6 +38,8 @@ static const struct suboption suboptions[] = {
     {"mode", OPTION_MODE(struct target, mode)},
     {"fd", OPTION_FD(struct target, fd)},
     {"colour", OPTION_CHOICE(struct target, choice, colours)},
+    {"eight", OPTION_CONSTANT(struct target, choice, 8)},
+    {"ignored", {.type = OPTION_VALUE_NONE}},
 };
 
 static const struct suboption_conflict conflicts[] = {{"text", "number", "a text has no number"},
@@ -273,6 +275,15 @@ static void a_missing_mandatory_one_is_refused(void **state)
     assert_int_equal(parse_with(&demanding_set, "fd=0", &target, &error), 0);
 }
 
+static void a_value_where_none_belongs_is_refused(void **state)
+{
+    (void)state;
+
+    assert_int_equal(parse("eight,ignored").choice, 8);
+    assert_refused_by(&set, "eight=8", "eight|takes no value|'8'|leave that out");
+    assert_refused_by(&set, "ignored=yes", "ignored|takes no value|'yes'|leave that out");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_descriptor_that_is_not_open_is_refused),
         cmocka_unit_test(a_choice_outside_of_the_list_is_refused),
         cmocka_unit_test(a_missing_value_is_refused),
+        cmocka_unit_test(a_value_where_none_belongs_is_refused),
         cmocka_unit_test(a_name_given_twice_is_refused),
         cmocka_unit_test(a_contradiction_is_refused),
         cmocka_unit_test(two_alternatives_are_refused),
