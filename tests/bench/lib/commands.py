@@ -146,9 +146,17 @@ def table(figures):
                         _rows(figures))
 
 
+def _verdict(figures):
+    most = max(QUICK, key=lambda name: figures[name]["ratio to floor"])
+    return (f"Of the commands that store nothing and make no key, on one processor, {most} is "
+            f"farthest from its floor: {report.ratio(figures[most]['ratio to floor'])} (the goal is "
+            "at most 1.10 ×).")
+
+
 def text(results):
-    return "\n\n".join(f"Client and server on {processors_used}:\n\n{table(figures)}"
-                       for processors_used, figures in results.items())
+    parts = [f"Client and server on {processors_used}:\n\n{table(figures)}"
+             for processors_used, figures in results.items()]
+    return "\n\n".join([*parts, _verdict(results["one processor"])])
 
 
 def plots(results):
