@@ -135,7 +135,7 @@ static bool enter_message(struct fake_request *request, struct message *message,
     return is_sent;
 }
 
-void channel_send(struct fake_request *request)
+void channel_send_request(struct fake_request *request)
 {
     struct fake_kernel *kernel = request->kernel;
     struct fuse_in_header header;
@@ -161,7 +161,7 @@ void channel_flush(struct fake_kernel *kernel)
             STAILQ_REMOVE_HEAD(&kernel->outgoing, outgoing);
         pthread_mutex_unlock(&kernel->lock);
         if (request != NULL)
-            channel_send(request);
+            channel_send_request(request);
     } while (request != NULL);
 }
 

@@ -105,7 +105,7 @@ int fake_open(struct fake_kernel *kernel, int flags, struct fake_file **file)
     opened = file_new(kernel, flags);
     if (!kernel->no_open) {
         struct fake_request *request = request_on_file(opened, &open_operation);
-        channel_send(request);
+        channel_send_request(request);
         error = (int)request_complete(request);
     }
     if (error != 0)
@@ -140,7 +140,7 @@ int fake_close(struct fake_file *file)
         return 0;
     }
     struct fake_request *release = request_new(kernel, file, &release_operation);
-    channel_send(release);
+    channel_send_request(release);
     return (int)request_complete(release);
 }
 

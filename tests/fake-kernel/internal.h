@@ -153,7 +153,7 @@ struct fake_kernel {
  */
 
 /* Sends the request's next message, or ends the request if the server has gone.  No lock held. */
-void channel_send(struct fake_request *request);
+void channel_send_request(struct fake_request *request);
 
 /* Sends all that is queued as outgoing.  No lock held. */
 void channel_flush(struct fake_kernel *kernel);

@@ -166,7 +166,7 @@ struct fake_request *fake_submit_ioctl(struct fake_file *file, unsigned command,
     if (!unrestricted && (_IOC_DIR(command) & _IOC_READ) != 0)
         call->out_size = _IOC_SIZE(command);
     request->call.ioctl = call;
-    channel_send(request);
+    channel_send_request(request);
     return request;
 }
 

@@ -132,7 +132,7 @@ int fake_kernel_create(struct fake_kernel **kernel, int *server_fd)
     TAILQ_INIT(&created->waiters);
     STAILQ_INIT(&created->outgoing);
     created->init = request_new(created, NULL, &init_operation);
-    channel_send(created->init);
+    channel_send_request(created->init);
     *server_fd = ends[1];
     *kernel = created;
     return 0;

@@ -97,7 +97,7 @@ static struct fake_request *submit(struct fake_file *file, short events, bool wa
 
     request->call.poll =
         (struct poll_call){.events = (short)(events | POLLERR | POLLHUP), .waits = waits};
-    channel_send(request);
+    channel_send_request(request);
     return request;
 }
 

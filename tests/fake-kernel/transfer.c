@@ -121,7 +121,7 @@ static struct fake_request *submit(struct fake_file *file, const struct operatio
 
     request->call.transfer = (struct transfer){.data = data, .size = size};
     if (size > 0)
-        channel_send(request);
+        channel_send_request(request);
     else
         finish_at_once(request);
     return request;
