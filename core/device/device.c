@@ -272,6 +272,15 @@ int device_open_channel(struct error *error)
     return -1;
 }
 
+/* libfuse gets memory for each request with calloc(3), which the cache of glibc's malloc does not
+ * serve.  Fast bins do, if they take pieces of that size; else each request splits and joins the
+ * free memory at the end of the heap, a fifth of all instructions for a quick command. */
+static void keep_request_memory_at_hand(void)
+{
+    enum { FAST_MAX = 160 }; /* the most that mallopt(3) allows */
+    mallopt(M_MXFAST, FAST_MAX);
+}
+
 static struct fuse_session *new_fuse_session(struct device *device,
                                              const struct device_parameters *parameters)
 {
@@ -319,6 +328,7 @@ int device_new(const struct device_parameters *parameters, struct device **resul
         goto fail;
     snprintf(device->name_argument, sizeof device->name_argument, "DEVNAME=%s", parameters->name);
     fuse_set_log_func(log_from_libfuse);
+    keep_request_memory_at_hand();
     device->fuse = new_fuse_session(device, parameters);
     if (device->fuse == NULL || attach_channel(device) != 0) {
         error_set(error, "libfuse cannot prepare a CUSE session for /dev/%s", parameters->name);
@@ -339,21 +349,10 @@ static void process_request(struct device *device, size_t size)
     fuse_session_process_buf(device->fuse, &request);
 }
 
-/* libfuse gets memory for each request with calloc(3), which the cache of glibc's malloc does not
- * serve.  Fast bins do, if they take pieces of that size; else each request splits and joins the
- * free memory at the end of the heap, a fifth of all instructions for a quick command.  Not before
- * the sandbox closed: what libseccomp gives back in such pieces would stay 80 KiB of the heap. */
-static void keep_request_memory_at_hand(void)
-{
-    enum { FAST_MAX = 160 }; /* the most that mallopt(3) allows */
-    mallopt(M_MXFAST, FAST_MAX);
-}
-
 int device_make(struct device *device, struct error *error)
 {
     size_t size;
 
-    keep_request_memory_at_hand();
     while (!device->made && !channel_is_closed(&device->channel)) {
         enum channel_event event = channel_receive(&device->channel, -1, &size);
         if (event == CHANNEL_REQUEST)
