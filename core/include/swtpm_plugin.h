@@ -208,6 +208,10 @@ struct swtpm_storage_parameters {
  * value ends the listing, and list returns it. */
 typedef int (*swtpm_storage_visitor)(void *context, const char *name, uint64_t size);
 
+/* Called by list_stores for each store.  `location` lives for the call.  Returns 0 to go on; [S63]
+ * any other value ends the enumeration, and list_stores returns it. */
+typedef int (*swtpm_store_visitor)(void *context, const char *location);
+
 struct swtpm_storage_ops {
     /* enum swtpm_storage_capability */
     uint64_t capabilities;
@@ -249,6 +253,25 @@ struct swtpm_storage_ops {
      * files, temporary files).  The visitor calls no op of the same handle. */
     int (*list)(struct swtpm_storage *storage, swtpm_storage_visitor visit, void *context,
                 struct swtpm_plugin_error *error);
+
+    /*
+     * Optional; NULL where each location is that of one store.  A place that holds many stores has
+     * a location of its own, which names none of them and which open need not take.
+     *
+     * [S64] The location of a place: visits the location of each store there once, in no particular
+     * order, and [S65] open takes what is visited, for that store.  A place without stores is none
+     * of the errors.  [S66] NOT_FOUND if there is no such place.  [S67] The location of a store:
+     * visits it alone, as it is written, whether or not there is that store.
+     *
+     * [S68] Nothing on the medium changes, and no store's lock is taken or waited for: stores in use
+     * are visited too.  Stores that are made or removed meanwhile may be visited or not.  [S69] The
+     * visitor may call every op, open of what it is shown included.
+     *
+     * Called without a handle, from any thread, and by offline tools only: never in the closed
+     * sandbox, so `system_calls` and announced paths do not count.
+     */
+    int (*list_stores)(const char *location, swtpm_store_visitor visit, void *context,
+                       struct swtpm_plugin_error *error);
 };
 
 /* ------------------------------------------------------------------------------- crypto ------ */
@@ -345,7 +368,8 @@ struct swtpm_plugin {
     union swtpm_plugin_ops ops;
 };
 
-/* The host needs all ops of a kind; a plugin for which one makes no sense returns UNSUPPORTED. */
+/* The host needs all ops of a kind but optional ones; a plugin for which one makes no sense returns
+ * UNSUPPORTED. */
 
 #if defined(__GNUC__)
 __attribute__((visibility("default")))

@@ -5,6 +5,7 @@
 
 #include "plugin/descriptor.h"
 #include "util/json.h"
+#include "util/text.h"
 
 struct printing {
     FILE *to;
@@ -83,15 +84,6 @@ static void print_json(void *context, enum swtpm_plugin_kind kind, const char *n
 
 /* ------------------------------------------------------------------------------- table ------ */
 
-/* What a plugin says of itself must not steer the terminal. */
-static void print_harmless(FILE *to, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        fputc(byte < ' ' || byte == 0x7f ? '?' : byte, to);
-    }
-}
-
 static void print_capability_words(FILE *to, const struct swtpm_plugin *plugin)
 {
     const char *separator = " (";
@@ -114,14 +106,14 @@ static void print_row(void *context, enum swtpm_plugin_kind kind, const char *na
     fprintf(to, "%-8s %-12s ", plugin_kind_name(kind), name);
     if (plugin == NULL) {
         fputs("REFUSED: ", to);
-        print_harmless(to, reason);
+        text_print_harmless(to, reason);
     } else {
-        print_harmless(to, plugin->version);
+        text_print_harmless(to, plugin->version);
         fputs("  ", to);
-        print_harmless(to, plugin->summary);
+        text_print_harmless(to, plugin->summary);
         print_capability_words(to, plugin);
         fprintf(to, "\n%22s", "");
-        print_harmless(to, path);
+        text_print_harmless(to, path);
     }
     fputc('\n', to);
     printing->has_plugins = true;

@@ -445,3 +445,35 @@ int storage_list(struct storage *storage, swtpm_storage_visitor visit, void *con
         return guard.stopped_with;
     return finish(storage, code, &plugin_error, error);
 }
+
+/* -------------------------------------------------------------------------- list stores ------ */
+
+/* As list_guard. */
+struct store_guard {
+    swtpm_store_visitor visit;
+    void *context;
+    int stopped_with;
+};
+
+static int visit_store(void *context, const char *location)
+{
+    struct store_guard *guard = context;
+
+    guard->stopped_with = guard->visit(guard->context, location);
+    return guard->stopped_with;
+}
+
+int storage_list_stores(const struct storage_plugin *plugin, const char *location,
+                        swtpm_store_visitor visit, void *context, struct error *error)
+{
+    struct store_guard guard = {.visit = visit, .context = context};
+    struct swtpm_plugin_error plugin_error;
+
+    if (plugin->ops.list_stores == NULL)
+        return visit(context, location);
+    plugin_error_clear(&plugin_error);
+    int code = plugin->ops.list_stores(location, visit_store, &guard, &plugin_error);
+    if (guard.stopped_with != 0)
+        return guard.stopped_with;
+    return plugin_result(plugin->descriptor, code, &plugin_error, error);
+}

@@ -50,6 +50,12 @@ const struct swtpm_plugin *storage_plugin_descriptor(const struct storage_plugin
 bool storage_plugin_can_be_durable(const struct storage_plugin *plugin);
 bool storage_plugin_can_lock(const struct storage_plugin *plugin);
 
+/* Visits the location of each store at `location`, as swtpm_storage_ops.list_stores says; for a
+ * plugin that has no such op, `location` itself.  What the visitor returned, if not 0, comes back
+ * with the error untouched.  The visitor may open what it is shown.  Not in the sandbox. */
+int storage_list_stores(const struct storage_plugin *plugin, const char *location,
+                        swtpm_store_visitor visit, void *context, struct error *error);
+
 int storage_open(const struct storage_plugin *plugin, const struct storage_parameters *parameters,
                  struct storage **storage, struct error *error);
 

@@ -14,3 +14,11 @@ void text_append(char *to, size_t size, const char *format, ...)
     vsnprintf(to + used, size - used, format, arguments);
     va_end(arguments);
 }
+
+void text_print_harmless(FILE *to, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        fputc(byte < ' ' || byte == 0x7f ? '?' : byte, to);
+    }
+}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "location.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,13 +42,18 @@ static bool percent_decode(char *text)
     return true;
 }
 
-static int set_tpm(struct location *location, char *value, struct swtpm_plugin_error *error)
+bool location_tpm_name_is_valid(const char *name)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    size_t length = strlen(value);
+    size_t length = strlen(name);
 
-    if (length == 0 || length > LOCATION_TPM_NAME_MAX || strspn(value, allowed) != length)
+    return length > 0 && length <= LOCATION_TPM_NAME_MAX && strspn(name, allowed) == length;
+}
+
+static int set_tpm(struct location *location, char *value, struct swtpm_plugin_error *error)
+{
+    if (!location_tpm_name_is_valid(value))
         return result_fail(error, SWTPM_PLUGIN_INVALID,
                            "tpm='%.160s' does not name a TPM: 1 to %d letters, digits and ._- "
                            "make a name",
@@ -153,26 +157,19 @@ static int parse(char *text, struct location *location, struct swtpm_plugin_erro
 {
     char *query = strchr(text, '?');
 
-    if (query == NULL)
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
-                           "the location '%.160s' names no TPM; write PATH?tpm=NAME", text);
-    *query++ = '\0';
+    if (query != NULL)
+        *query++ = '\0';
     if (!percent_decode(text) || *text == '\0')
         return result_fail(error, SWTPM_PLUGIN_INVALID,
-                           "the location has no proper path before its '?'");
+                           "the location does not begin with a proper path");
     location->path = strdup(text);
     if (location->path == NULL)
         return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location");
-    int result = parse_parameters(location, query, error);
-    if (result == 0 && location->tpm == NULL)
-        result =
-            result_fail(error, SWTPM_PLUGIN_INVALID,
-                        "the location of '%.160s' names no TPM; add ?tpm=NAME", location->path);
-    return result;
+    return query == NULL ? 0 : parse_parameters(location, query, error);
 }
 
-int location_parse(const char *text, mode_t mode, struct location *location,
-                   struct swtpm_plugin_error *error)
+int location_parse_place(const char *text, mode_t mode, struct location *location,
+                         struct swtpm_plugin_error *error)
 {
     *location = (struct location){.map_size = MAP_SIZE_DEFAULT, .mode = mode};
     char *copy = strdup(text);
@@ -183,6 +180,20 @@ int location_parse(const char *text, mode_t mode, struct location *location,
     if (result != 0)
         location_free(location);
     return result;
+}
+
+int location_parse(const char *text, mode_t mode, struct location *location,
+                   struct swtpm_plugin_error *error)
+{
+    int result = location_parse_place(text, mode, location, error);
+
+    if (result != 0 || location->tpm != NULL)
+        return result;
+    location_free(location);
+    return result_fail(error, SWTPM_PLUGIN_INVALID,
+                       "the location '%.160s' names no TPM; write PATH?tpm=NAME, where "
+                       "'swtpm-state list' shows the names there are",
+                       text);
 }
 
 void location_free(struct location *location)

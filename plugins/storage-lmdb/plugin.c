@@ -11,6 +11,7 @@
 #include "record.h"
 #include "result.h"
 #include "swtpm_plugin.h"
+#include "tpm_list.h"
 #include "tpm_lock.h"
 
 /* The storage plugin `lmdb`: the ops of one TPM in an environment that many share. */
@@ -329,6 +330,7 @@ static const struct swtpm_storage_ops ops = {
     .put = lmdb_put,
     .del = lmdb_del,
     .list = lmdb_list,
+    .list_stores = tpm_list,
 };
 
 /* fcntl for the locks, fdatasync for commits.  The rest is for opening the environment anew: LMDB

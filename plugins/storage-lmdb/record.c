@@ -217,24 +217,27 @@ int record_value_delete(MDB_txn *transaction, MDB_dbi records, uint64_t number, 
     return status == 0 ? mdb_del(transaction, records, &key, NULL) : status;
 }
 
-static int visit_record(const MDB_val *key, const MDB_val *data, record_visitor visit,
-                        void *context)
-{
-    char name[SWTPM_STORAGE_NAME_MAX + 1];
-    size_t length = key->mv_size - VALUE_KEY_HEAD;
+/* What stands in a key behind its head, as a string. */
+typedef int (*key_visitor)(void *context, const char *rest, const MDB_val *data);
 
-    if (length == 0 || length > SWTPM_STORAGE_NAME_MAX || data->mv_size < CHECKSUM_SIZE)
+static int visit_key(const struct key *head, const MDB_val *key, const MDB_val *data,
+                     key_visitor visit, void *context)
+{
+    char rest[LOCATION_TPM_NAME_MAX + 1];
+    size_t length = key->mv_size - head->size;
+
+    if (length == 0 || length > LOCATION_TPM_NAME_MAX)
         return MDB_CORRUPTED;
-    memcpy(name, (const char *)key->mv_data + VALUE_KEY_HEAD, length);
-    name[length] = '\0';
-    return visit(context, name, data->mv_size - CHECKSUM_SIZE);
+    memcpy(rest, (const char *)key->mv_data + head->size, length);
+    rest[length] = '\0';
+    return strlen(rest) == length ? visit(context, rest, data) : MDB_CORRUPTED;
 }
 
-int record_value_list(MDB_txn *transaction, MDB_dbi records, uint64_t number, record_visitor visit,
-                      void *context)
+/* Visits all records whose keys begin like that. */
+static int visit_keys(MDB_txn *transaction, MDB_dbi records, const struct key *head,
+                      key_visitor visit, void *context)
 {
-    struct key head = value_key(number, "");
-    MDB_val key = value_of(head.bytes, head.size);
+    MDB_val key = value_of(head->bytes, head->size);
     MDB_val data;
     MDB_cursor *cursor;
     int status = mdb_cursor_open(transaction, records, &cursor);
@@ -242,12 +245,56 @@ int record_value_list(MDB_txn *transaction, MDB_dbi records, uint64_t number, re
     if (status != 0)
         return status;
     status = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    while (status == 0 && key.mv_size > head.size &&
-           memcmp(key.mv_data, head.bytes, head.size) == 0) {
-        status = visit_record(&key, &data, visit, context);
+    while (status == 0 && key.mv_size >= head->size &&
+           memcmp(key.mv_data, head->bytes, head->size) == 0) {
+        status = visit_key(head, &key, &data, visit, context);
         if (status == 0)
             status = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
     return status == MDB_NOTFOUND ? 0 : status;
+}
+
+struct value_visit {
+    record_visitor visit;
+    void *context;
+};
+
+static int visit_value(void *context, const char *name, const MDB_val *data)
+{
+    const struct value_visit *value = context;
+
+    if (strlen(name) > SWTPM_STORAGE_NAME_MAX || data->mv_size < CHECKSUM_SIZE)
+        return MDB_CORRUPTED;
+    return value->visit(value->context, name, data->mv_size - CHECKSUM_SIZE);
+}
+
+int record_value_list(MDB_txn *transaction, MDB_dbi records, uint64_t number, record_visitor visit,
+                      void *context)
+{
+    const struct key head = value_key(number, "");
+    struct value_visit value = {.visit = visit, .context = context};
+
+    return visit_keys(transaction, records, &head, visit_value, &value);
+}
+
+struct tpm_visit {
+    record_tpm_visitor visit;
+    void *context;
+};
+
+static int visit_tpm(void *context, const char *name, const MDB_val *data)
+{
+    const struct tpm_visit *tpm = context;
+
+    (void)data;
+    return location_tpm_name_is_valid(name) ? tpm->visit(tpm->context, name) : MDB_CORRUPTED;
+}
+
+int record_tpm_list(MDB_txn *transaction, MDB_dbi records, record_tpm_visitor visit, void *context)
+{
+    const struct key head = tpm_key("");
+    struct tpm_visit tpm = {.visit = visit, .context = context};
+
+    return visit_keys(transaction, records, &head, visit_tpm, &tpm);
 }

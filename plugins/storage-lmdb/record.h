@@ -36,6 +36,13 @@ int record_tpm_find(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint
 /* Gives the TPM a number if it has none yet. */
 int record_tpm_add(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint64_t *number);
 
+/* A visitor of one TPM's name; anything but 0 ends the visit. */
+typedef int (*record_tpm_visitor)(void *context, const char *tpm);
+
+/* Visits each TPM once; MDB_CORRUPTED if one has a name that no location can have. */
+int record_tpm_list(MDB_txn *transaction, MDB_dbi records, record_tpm_visitor visit,
+                    void *context);
+
 /* swtpm_storage_ops.get; MDB_CORRUPTED if the checksum does not fit.  `name` is valid. */
 int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
                      struct swtpm_buffer buffer, size_t *size);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The promise of swtpm_plugin.h: plugins built with a released header go on working, and what is in
-it does not change while its number stays (tests/abi/NUMBER/swtpm_plugin.h)."""
+it does not change while its number stays (tests/abi/NUMBER/swtpm_plugin.h).  Ops may be appended."""
 
 import os
 import re
@@ -49,6 +49,25 @@ def macros(header):
             if not name.endswith("_H")}
 
 
+# All that abidiff may say of a type, by leaf changes: it grew, by members behind its old end.
+GROWTH = re.compile(r"""'struct swtpm_(?:storage|crypto)_ops at [^']*' changed:
+  type size changed from (\d+) to \d+ \(in bits\)
+  \d+ data member insertions?:
+((?:    '[^']*', at offset \d+ \(in bits\) at .*\n)+)""")
+
+
+def only_appends_ops(changes):
+    """Whether a report says so, and nothing else."""
+    growth = GROWTH.findall(changes)
+    for size, members in growth:
+        if any(int(offset) < int(size) for offset in re.findall(r"at offset (\d+)", members)):
+            return False
+    # What remains is the summary.
+    return bool(growth) and all(
+        re.match(r"Leaf changes |Changed leaf |Removed/Changed/Added .*: 0 .*, 0 .*, 0 ", line)
+        for line in GROWTH.sub("", changes).splitlines() if line)
+
+
 class WithDirectory(unittest.TestCase):
     def setUp(self):
         # Root loads plugins from places that are root's alone.
@@ -65,12 +84,19 @@ class WithDirectory(unittest.TestCase):
 
 class FrozenHeaders(WithDirectory):
     def difference(self, old, new):
-        """What abidiff says of the interfaces of two headers; None if they are the same."""
+        """What abidiff says of the interfaces of two headers; None if the new one is the same, or
+        has more ops at the end."""
         source = os.path.join(ABI, "abi.c")
         libraries = [self.compile("old.so", source, old), self.compile("new.so", source, new)]
-        done = subprocess.run(["abidiff", "--harmless", *libraries], capture_output=True, text=True, check=False)
+        changes = self.abidiff("--leaf-changes-only", *libraries)
+        return None if only_appends_ops(changes) else self.abidiff(*libraries) or changes or None
+
+    def abidiff(self, *arguments):
+        """Its report, which is empty if there is no difference."""
+        done = subprocess.run(["abidiff", "--harmless", *arguments], capture_output=True, text=True,
+                              check=False)
         self.assertEqual(done.returncode & ABIDIFF_ERROR, 0, done.stderr)
-        return done.stdout if done.returncode else None
+        return done.stdout if done.returncode else ""
 
     def test_the_header_of_todays_number_is_kept(self):
         self.assertTrue(os.path.exists(frozen(number_of(TODAY))),
@@ -90,6 +116,36 @@ class FrozenHeaders(WithDirectory):
         for number in numbers:
             self.assertEqual(number_of(frozen(number)), number)
 
+    def changed(self, *changes):
+        """Today's header with other text in the place of some."""
+        text = read(TODAY)
+        for old, new in changes:
+            self.assertEqual(text.count(old), 1, old)
+            text = text.replace(old, new)
+        path = os.path.join(self.directory, "swtpm_plugin.h")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    LAST_OP = ("                       struct swtpm_plugin_error *error);\n};\n")
+    APPENDED = (LAST_OP, LAST_OP[:-3] + "    int (*later)(struct swtpm_storage *storage);\n};\n")
+
+    def test_ops_may_be_appended(self):
+        self.assertIsNone(self.difference(TODAY, self.changed(self.APPENDED)))
+
+    def test_what_comes_with_an_appended_op_would_be_noticed(self):
+        close = "    void (*close)(struct swtpm_storage *storage);\n"
+        capabilities = "    uint64_t capabilities;\n"
+        for change in ((close, ""),
+                       (close, close.replace("void", "int")),
+                       (close, close.replace(" *storage", " *storage, int now")),
+                       (capabilities, "    uint32_t capabilities;\n"),
+                       (capabilities, capabilities + "    int (*first)(void);\n"),
+                       (close, close + "    int (*reset)(struct swtpm_storage *storage);\n"),
+                       ("    uint32_t mode;\n", "")):
+            with self.subTest(change):
+                self.assertIsNotNone(self.difference(TODAY, self.changed(self.APPENDED, change)))
+
     def test_changes_would_be_noticed(self):
         for old, new in (
                 ("    uint32_t abi;\n", "    uint64_t abi;\n"),
@@ -102,18 +158,10 @@ class FrozenHeaders(WithDirectory):
                 ("    union swtpm_plugin_ops ops;\n",
                  "    union swtpm_plugin_ops ops;\n    const char *more;\n")):
             with self.subTest(new):
-                text = read(TODAY)
-                self.assertEqual(text.count(old), 1)
-                changed = os.path.join(self.directory, "swtpm_plugin.h")
-                with open(changed, "w", encoding="utf-8") as file:
-                    file.write(text.replace(old, new))
-                self.assertIsNotNone(self.difference(TODAY, changed))
+                self.assertIsNotNone(self.difference(TODAY, self.changed((old, new))))
 
     def test_changed_constants_would_be_noticed(self):
-        changed = os.path.join(self.directory, "swtpm_plugin.h")
-        with open(changed, "w", encoding="utf-8") as file:
-            file.write(read(TODAY).replace("SWTPM_STORAGE_NAME_MAX 63",
-                                           "SWTPM_STORAGE_NAME_MAX 64"))
+        changed = self.changed(("SWTPM_STORAGE_NAME_MAX 63", "SWTPM_STORAGE_NAME_MAX 64"))
         self.assertNotEqual(macros(changed), macros(TODAY))
 
 

@@ -129,6 +129,13 @@ class StateTool(unittest.TestCase):
                          [f"{PERMANENT:<24} {916:8} bytes  plain",
                           f"{VOLATILE:<24} {816:8} bytes  plain"])
 
+    def test_list_shows_a_tpm_of_each_version_side_by_side(self):
+        old = "tpm-00.permall"
+        state = make_state(self.path("both"), {**VALUES, old: plain_value(b"old")})
+        both = swtpm_state("list", state, tpm2=False).stdout.decode().splitlines()
+        self.assertEqual([line.split()[0] for line in both], [old, PERMANENT, VOLATILE])
+        self.assertEqual(swtpm_state("list", state).stdout.decode().splitlines(), both[1:])
+
     def test_list_tells_what_is_damaged(self):
         with open(os.path.join(self.state, VOLATILE), "wb"):
             pass
@@ -139,7 +146,8 @@ class StateTool(unittest.TestCase):
         empty = make_state(self.path("empty"), {})
         for command, *options in (["list"], ["verify"], ["rekey", "--new-key", "none"]):
             self.refuse(1, "there is no state of a TPM 2", command, *options, state=empty)
-        self.refuse(1, "there is no state of a TPM 1.2", "list", tpm2=False)
+        self.refuse(1, f"there is no state of a TPM in {empty}", "list", state=empty, tpm2=False)
+        self.refuse(1, "there is no state of a TPM 1.2", "verify", tpm2=False)
         self.assertEqual(stored(empty), {})
 
     def test_a_store_that_does_not_exist_is_not_made(self):
@@ -173,6 +181,107 @@ class StateTool(unittest.TestCase):
             self.assertEqual(stored(state), before)
         self.assertFalse(os.path.exists(self.path("blob")))
         self.assertFalse(os.path.exists(self.path("copy")))
+
+    # ---------------------------------------------------------------- list of many
+
+    def many(self, *names):
+        """An environment with the TPM of this test under each name; its URI."""
+        uri = f"lmdb://{self.path('many.lmdb')}"
+        for name in names:
+            swtpm_state("copy", self.state, "--to", f"backend-uri={uri}?tpm={name}")
+        return uri
+
+    def list_at(self, uri, *options):
+        return run(ours("swtpm-state"), "list", "--plugin-dir", PLUGINS, "--tpmstate",
+                   f"backend-uri={uri}", *options)
+
+    def change(self, uri, command, *options):
+        done = run(ours("swtpm-state"), command, "--plugin-dir", PLUGINS, "--tpm2", "--tpmstate",
+                   f"backend-uri={uri}", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_list_shows_each_tpm_of_an_environment(self):
+        names = ["first", "A.b_c-D", "-", ".", "_" * 128, "tpm"]
+        uri = self.many(*names)
+        self.change(f"{uri}?tpm=first", "rekey", "--new-key", self.keys.argument("gcm"))
+        done = self.list_at(uri)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        lines = done.stdout.decode().splitlines()
+        self.assertEqual(sorted(lines[::3]),
+                         sorted(f"{uri}?tpm={name} (TPM 2)" for name in names))
+        plain = swtpm_state("list", self.state).stdout.decode().splitlines()
+        at = lines.index(f"{uri}?tpm=first (TPM 2)")
+        self.assertRegex(lines[at + 1], rf"^{PERMANENT} +\d+ bytes  aes-256-gcm$")
+        del lines[at:at + 3]
+        self.assertEqual(lines[1::3] + lines[2::3], plain[:1] * 5 + plain[1:] * 5)
+
+    def test_one_tpm_of_an_environment_is_listed_as_if_alone(self):
+        uri = self.many("first", "second")
+        self.assertEqual(self.list_at(f"{uri}?tpm=second").stdout,
+                         swtpm_state("list", self.state).stdout)
+        done = self.list_at(f"{uri}?tpm=third")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("there is no TPM 'third'", done.stderr.decode())
+
+    def test_parameters_of_an_environment_stay_with_each_tpm(self):
+        uri = self.many("first").replace("many", "%6Dany") + "?mapsize=2G"
+        self.assertEqual(self.list_at(uri).stdout.decode().splitlines()[0],
+                         f"{uri}&tpm=first (TPM 2)")
+
+    def test_list_of_many_tells_versions_apart_and_what_is_empty(self):
+        old = make_state(self.path("old"), {"tpm-00.permall": plain_value(b"old")})
+        uri = self.many("new")
+        swtpm_state("copy", old, "--to", f"backend-uri={uri}?tpm=old", tpm2=False)
+        listed = self.list_at(uri).stdout.decode().splitlines()
+        self.assertEqual([line for line in listed if "lmdb" in line],
+                         [f"{uri}?tpm=new (TPM 2)", f"{uri}?tpm=old (TPM 1.2)"])
+        listed = self.list_at(uri, "--tpm2").stdout.decode().splitlines()
+        self.assertEqual([line for line in listed if "lmdb" in line],
+                         [f"{uri}?tpm=new (TPM 2)", f"{uri}?tpm=old (no state of a TPM 2)"])
+
+    def test_an_environment_without_a_tpm_is_an_error(self):
+        uri = f"lmdb://{self.path('many.lmdb')}"
+        done = self.list_at(uri)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No such file", done.stderr.decode())
+        self.assertFalse(os.path.exists(self.path("many.lmdb")))
+        self.refuse(1, "it has 1 bytes", "copy", "--key", self.keys.argument("raw128"), "--to",
+                    f"backend-uri={uri}?tpm=x", state=make_state(self.path("x"), {PERMANENT: b"x"}))
+        self.assertIn(f"{uri}?tpm=x (no state)", self.list_at(uri).stdout.decode())
+
+    def test_a_damaged_tpm_does_not_hide_the_others(self):
+        uri = self.many("first", "third")
+        other = make_state(self.path("other"), {PERMANENT: plain_value(b"sound" * 50)})
+        swtpm_state("copy", other, "--to", f"backend-uri={uri}?tpm=second")
+        path = os.path.join(self.path("many.lmdb"), "data.mdb")
+        with open(path, "rb") as file:
+            content = file.read()
+        self.assertIn(b"sound" * 50, content)
+        with open(path, "r+b") as file:
+            file.write(content.replace(b"sound" * 50, b"wound" * 50))
+        done = self.list_at(uri)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(),
+                         rf"the value '{PERMANENT}' of TPM 'second' in .* is damaged[^\n]*\n"
+                         r".*1 of 3 TPMs in .* cannot be read\n$")
+        self.assertEqual(done.stdout.decode().count(PERMANENT), 2)
+        self.assertIn("?tpm=third", done.stdout.decode())
+
+    def test_a_damaged_environment_is_refused(self):
+        uri = self.many("first")
+        path = os.path.join(self.path("many.lmdb"), "data.mdb")
+        with open(path, "r+b") as file:
+            file.truncate(os.path.getsize(path) // 2)
+        done = self.list_at(uri)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn("damaged", done.stderr.decode())
+
+    def test_only_list_takes_a_whole_environment(self):
+        uri = self.many("first")
+        done = run(ours("swtpm-state"), "verify", "--plugin-dir", PLUGINS, "--tpm2",
+                   "--tpmstate", f"backend-uri={uri}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("names no TPM; write PATH?tpm=NAME", done.stderr.decode())
 
     # ---------------------------------------------------------------- rekey
 

@@ -22,6 +22,7 @@ struct subject {
     const char *name;
     const struct swtpm_plugin *plugin; /* NULL for the checks of the file */
     const char *location;              /* of storage; "{}" stands for a number */
+    const char *place;                 /* that holds the store of a location; NULL if not known */
     unsigned store_base;               /* first number for the stores of the running check */
     bool seccomp;                      /* ops run in the sandbox that the plugin asks for */
 };

@@ -48,6 +48,24 @@ const struct check check_table[] = {
     {"S36", "any other value ends the listing, and list returns it.", NULL, CHECK_STORAGE,
      check_list_ended_by_visitor},
 
+    {"S64",
+     "The location of a place: visits the location of each store there once, in no particular "
+     "order",
+     NULL, CHECK_STORAGE, check_place_visited},
+    {"S65", "open takes what is visited, for that store.", NULL, CHECK_STORAGE,
+     check_visited_stores_open},
+    {"S66", "NOT_FOUND if there is no such place.", NULL, CHECK_STORAGE, check_place_missing},
+    {"S67",
+     "The location of a store: visits it alone, as it is written, whether or not there is that "
+     "store.",
+     NULL, CHECK_STORAGE, check_store_visited},
+    {"S68", "Nothing on the medium changes, and no store's lock is taken or waited for", NULL,
+     CHECK_STORAGE, check_list_stores_changes_nothing},
+    {"S69", "The visitor may call every op, open of what it is shown included.", NULL,
+     CHECK_STORAGE, check_list_stores_uses_ops},
+    {"S63", "any other value ends the enumeration, and list_stores returns it.", NULL,
+     CHECK_STORAGE, check_list_stores_ended_by_visitor},
+
     /* ----------------------------------------------------------------------- storage: locks */
     {"S39",
      "One immediate try to become the only holder of this store among all processes and handles",

@@ -41,6 +41,15 @@ check_function check_hostile_names;
 check_function check_list;
 check_function check_list_ended_by_visitor;
 
+/* stores.c */
+check_function check_place_visited;
+check_function check_visited_stores_open;
+check_function check_place_missing;
+check_function check_store_visited;
+check_function check_list_stores_changes_nothing;
+check_function check_list_stores_uses_ops;
+check_function check_list_stores_ended_by_visitor;
+
 /* locks.c */
 check_function check_lock_excludes_handles;
 check_function check_lock_excludes_processes;

@@ -29,7 +29,7 @@ struct act {
     const char *name;
     int (*run)(struct store *store, const struct subject *subject);
     bool changes;   /* the value may be the new one afterwards */
-    bool open_last; /* the op is open itself */
+    bool closed;  /* the op needs no handle: the store is not open */
 };
 
 struct fault {
@@ -98,8 +98,29 @@ static int run_list(struct store *store, const struct subject *subject)
     return result;
 }
 
+static int count_store(void *context, const char *location)
+{
+    (void)location;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+static int run_list_stores(struct store *store, const struct subject *subject)
+{
+    char place[STORE_PATH_SIZE];
+    unsigned count = 0;
+
+    if (subject->place == NULL || !store_has_list_stores(subject))
+        return 0;
+    store_place(subject, 0, place);
+    int result = store_list_stores(store, subject, place, count_store, &count);
+    check_that(result != 0 || count > 0, "list_stores visited no store");
+    return result;
+}
+
 static const struct act acts[] = {
-    {.name = "open", .run = run_open, .open_last = true},
+    {.name = "open", .run = run_open, .closed = true},
+    {.name = "list_stores", .run = run_list_stores, .closed = true},
     {.name = "lock", .run = run_lock},
     {.name = "unlock", .run = run_unlock},
     {.name = "get", .run = run_get},
@@ -160,7 +181,7 @@ static void judge_state(const struct fault *fault, int result, struct store *sto
     if (result == 0 && fault->act->changes)
         check_that(new_state, "%s reports success (with a failure of %s) and did nothing",
                    fault->act->name, fault->injected->call);
-    bool kept = !fault->act->open_last || keeps_values(fault->subject);
+    bool kept = !fault->act->closed || keeps_values(fault->subject);
     if (!new_state && kept)
         check_that(store_has(store, "permall", OLD, OLD_SIZE),
                    "after a failure of %s (%u) in %s the old value is gone", fault->injected->call,
@@ -175,7 +196,7 @@ static void prepare(const struct fault *fault, struct store *store)
     store_must_put(store, "permall", OLD, OLD_SIZE);
     if (fault->act->run != run_lock)
         check_that(store_lock(store) == 0, "lock failed: %s", store->message);
-    if (fault->act->open_last)
+    if (fault->act->closed)
         store_close(store);
 }
 
@@ -191,7 +212,7 @@ static void use_and_suffer(const struct fault *fault, struct store *store)
     store->fail_allocation = 0;
     fault->injected->allocations = store->allocations;
     judge_result(fault, result, store);
-    if (fault->act->open_last && result != 0)
+    if (store->handle == NULL)
         store_open(store, fault->subject, 0);
     judge_state(fault, result, store);
     check_that(store_lock(store) == 0, "after a failure of %s in %s lock fails: %s",
@@ -206,7 +227,7 @@ static void suffer(void *context)
 
     /* Once without: what libraries keep for good is made. */
     prepare(fault, &store);
-    if (!fault->act->open_last)
+    if (!fault->act->closed)
         store_close(&store);
     unsigned descriptors = process_state_count("fd");
     long allocations = allocation_balance();
@@ -228,7 +249,7 @@ static enum trace_verdict fail_or_not(void *context, const struct system_call *c
     enum storage_call_kind kind = storage_call_kind(call);
 
     /* What an op does when something failed, or has failed before, the sandbox must allow too. */
-    if (!fault->act->open_last)
+    if (!fault->act->closed)
         system_call_must_be_declared(fault->subject, call);
     if (!fault->injected->acting || (fault->kinds & 1U << kind) == 0 || ++fault->seen != fault->at)
         return TRACE_CONTINUE;

@@ -99,6 +99,7 @@ static int find_subject(const struct options *options, struct subject_text *text
     }
     subject->directory = text->directory;
     subject->file = text->file;
+    subject->place = options->place;
     subject->seccomp = options->seccomp;
     return 0;
 }

@@ -12,6 +12,7 @@ enum { TIMEOUT_DEFAULT = 300, TIMEOUT_MAX = 86400 };
 
 static const struct option long_options[] = {
     {"seccomp", no_argument, NULL, 's'},
+    {"place", required_argument, NULL, 'p'},
     {"timeout", required_argument, NULL, 't'},
     {"only", required_argument, NULL, 'o'},
     {"list", no_argument, NULL, 'l'},
@@ -33,6 +34,8 @@ void options_print_help(void)
         "Without LOCATION the stores are directories of a temporary directory.\n"
         "\n"
         "  --seccomp          run the ops in the sandbox that the plugin asks for, too\n"
+        "  --place PLACE      what follows NAME:// for all the stores at LOCATION together, for\n"
+        "                     list_stores; {} stands for the same number\n"
         "  --only PATTERN     only the sentences whose mark matches, such as 'S4*'\n"
         "  --timeout SECONDS  for each check (300)\n"
         "  --list             print mark, quotation and what is tested of it, and exit\n"
@@ -62,6 +65,9 @@ static int take(int option, struct options *options, struct error *error)
         return 0;
     case 't':
         return set_timeout(optarg, options, error);
+    case 'p':
+        options->place = optarg;
+        return 0;
     case 'o':
         options->only = optarg;
         return 0;

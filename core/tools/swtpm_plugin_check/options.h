@@ -15,6 +15,7 @@ struct options {
     unsigned timeout;     /* seconds for each check */
     const char *only;     /* fnmatch(3) pattern of marks; NULL: all */
     const char *file;     /* NULL only with help, version or list */
+    const char *place;    /* NULL: none */
     const char *location; /* NULL: a temporary directory */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/descriptor.h"
 #include "tools/swtpm_plugin_check/allocation.h"
 #include "tools/swtpm_plugin_check/trace.h"
 
@@ -83,18 +84,28 @@ bool store_is_numbered(const struct subject *subject)
     return strstr(subject->location, "{}") != NULL;
 }
 
-void store_location(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE])
+static void fill_in(const char *pattern, unsigned number, char text[STORE_PATH_SIZE])
 {
-    const char *rest = subject->location;
+    const char *rest = pattern;
     size_t used = 0;
 
     for (const char *mark; (mark = strstr(rest, "{}")) != NULL && used < STORE_PATH_SIZE;
          rest = mark + 2)
         used += (size_t)snprintf(text + used, STORE_PATH_SIZE - used, "%.*s%u", (int)(mark - rest),
-                                 rest, subject->store_base + index);
+                                 rest, number);
     if (used < STORE_PATH_SIZE)
         used += (size_t)snprintf(text + used, STORE_PATH_SIZE - used, "%s", rest);
     check_that(used < STORE_PATH_SIZE, "the location is too long");
+}
+
+void store_location(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE])
+{
+    fill_in(subject->location, subject->store_base + index, text);
+}
+
+void store_place(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE])
+{
+    fill_in(subject->place, subject->store_base + index, text);
 }
 
 static int announce(void *context, const char *path, uint32_t access)
@@ -112,17 +123,15 @@ static int announce(void *context, const char *path, uint32_t access)
     return store->announce_result;
 }
 
-int store_try_open(struct store *store, const struct subject *subject, unsigned index,
-                   uint32_t flags, uint32_t mode)
+int store_try_open_at(struct store *store, const struct subject *subject, const char *text,
+                      uint32_t flags, uint32_t mode)
 {
-    char text[STORE_PATH_SIZE];
     struct swtpm_plugin_error error;
     struct swtpm_storage *const untouched = (struct swtpm_storage *)&error;
     struct swtpm_storage *handle = untouched;
 
     store->ops = subject->plugin->ops.storage;
     store->path_count = 0;
-    store_location(subject, index, text);
     char *location = lent(text);
     struct swtpm_storage_parameters *parameters = malloc(sizeof *parameters);
     check_that(parameters != NULL, "no memory");
@@ -143,6 +152,15 @@ int store_try_open(struct store *store, const struct subject *subject, unsigned 
     check_that(result != 0 || (handle != untouched && handle != NULL), "open set no handle");
     store->handle = result == 0 ? handle : NULL;
     return result;
+}
+
+int store_try_open(struct store *store, const struct subject *subject, unsigned index,
+                   uint32_t flags, uint32_t mode)
+{
+    char text[STORE_PATH_SIZE];
+
+    store_location(subject, index, text);
+    return store_try_open_at(store, subject, text, flags, mode);
 }
 
 void store_open(struct store *store, const struct subject *subject, unsigned index)
@@ -406,4 +424,29 @@ void store_open_empty(struct store *store, const struct subject *subject, unsign
         check_that(store_delete(store, listing->names[i], 0) == 0, "del of '%s' failed: %s",
                    listing->names[i], store->message);
     free(listing);
+}
+
+/* --------------------------------------------------------------------------------- list_stores */
+
+bool store_has_list_stores(const struct subject *subject)
+{
+    struct swtpm_storage_ops ops;
+
+    plugin_ops_copy(&ops, sizeof ops, subject->plugin->ops.storage, subject->plugin->ops_size);
+    return ops.list_stores != NULL;
+}
+
+int store_list_stores(struct store *store, const struct subject *subject, const char *location,
+                      swtpm_store_visitor visit, void *context)
+{
+    struct swtpm_plugin_error error;
+    char *lent_location = lent(location);
+
+    prepare(&error);
+    begin_op(store);
+    int result = subject->plugin->ops.storage->list_stores(lent_location, visit, context, &error);
+    end_op(store);
+    take_back(lent_location);
+    judge(store, "list_stores", result, &error);
+    return result;
 }

@@ -39,6 +39,9 @@ enum { STORE_MODE = 0640 };
 /* The text of the subject's location with the number of the check's store `index` in it. */
 void store_location(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE]);
 
+/* The same for the place of that store; the subject has one. */
+void store_place(const struct subject *subject, unsigned index, char text[STORE_PATH_SIZE]);
+
 /* Skips the check if values may go with their handle, since the plugin does not claim
  * SWTPM_STORAGE_CAN_BE_DURABLE. */
 void store_needs_lasting_values(const struct subject *subject);
@@ -49,6 +52,10 @@ bool store_is_numbered(const struct subject *subject);
 /* swtpm_storage_ops.open of the check's store `index`. */
 int store_try_open(struct store *store, const struct subject *subject, unsigned index,
                    uint32_t flags, uint32_t mode);
+
+/* The same at a location in full. */
+int store_try_open_at(struct store *store, const struct subject *subject, const char *location,
+                      uint32_t flags, uint32_t mode);
 
 /* Opens with SWTPM_STORAGE_CREATE; fails the check if that does not succeed. */
 void store_open(struct store *store, const struct subject *subject, unsigned index);
@@ -90,6 +97,13 @@ int store_list(struct store *store, const char *name, unsigned *count, uint64_t 
 
 /* The same, which must succeed. */
 unsigned store_count(struct store *store, const char *name, uint64_t *size);
+
+/* Whether the plugin has the optional op list_stores. */
+bool store_has_list_stores(const struct subject *subject);
+
+/* swtpm_storage_ops.list_stores, which the plugin has; the visitor returns 0 or a result. */
+int store_list_stores(struct store *store, const struct subject *subject, const char *location,
+                      swtpm_store_visitor visit, void *context);
 
 /* "NOT_FOUND" and so on. */
 const char *result_name(int result);

@@ -13,7 +13,7 @@ struct command_context {
     const struct options *options;
     enum tpm_version version;
     const struct keys *keys;
-    struct place *place;       /* of --tpmstate, open */
+    struct place *place;       /* of --tpmstate; open, but for list */
     struct place *destination; /* of --to, open; NULL for all but copy */
 };
 

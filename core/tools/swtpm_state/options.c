@@ -16,7 +16,10 @@ static const struct command_line_option option_table[] = {
      .summary = "where the state is: dir=DIR or backend-uri=URI, and as in\n"
                 "swtpm_cuse(8) mode=, lock=, fsync=; without it TPM_PATH",
      STRING(place)},
-    {.name = "--tpm2", .summary = "the state is that of a TPM 2, not of a TPM 1.2", FLAG(tpm2)},
+    {.name = "--tpm2",
+     .summary = "the state is that of a TPM 2, not of a TPM 1.2; without it,\n"
+                "`list` shows both",
+     FLAG(tpm2)},
     {.name = "--key",
      .values = "KEY",
      .summary = "what the state is encrypted with, as in swtpm_cuse(8)",
@@ -86,7 +89,8 @@ void options_print_help(void)
            "\n"
            "Works on the stored state of a TPM that is not running.\n"
            "\n"
-           "  list                  print what is stored and how it is encrypted\n"
+           "  list                  print what is stored and how it is encrypted, of all TPMs\n"
+           "                        of an environment that holds many\n"
            "  verify                check that everything opens with --key\n"
            "  rekey                 from --key to --new-key, all states at once\n"
            "  export                write states as blobs, as swtpm_ioctl --save does\n"

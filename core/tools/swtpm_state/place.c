@@ -52,9 +52,10 @@ int place_open(struct place *place, enum place_use use, enum tpm_version version
         .location = place->options.location,
         .mode = place->options.mode,
         .create = use == PLACE_MAKE,
-        .read_only = use == PLACE_READ,
     };
 
+    if (use == PLACE_VISIT)
+        return 0;
     if (storage_open(place->plugin, &parameters, &place->storage, error) != 0)
         return -1;
     const struct state_store_parameters store_parameters = {
@@ -67,9 +68,7 @@ int place_open(struct place *place, enum place_use use, enum tpm_version version
     };
     if (state_store_new(&store_parameters, &place->store, error) != 0)
         return -1;
-    if (use == PLACE_READ || !place->options.lock)
-        return 0;
-    return state_store_lock(place->store, 0, error);
+    return place->options.lock ? state_store_lock(place->store, 0, error) : 0;
 }
 
 void place_close(struct place *place)

@@ -9,7 +9,7 @@
 #include "state/state_store.h"
 #include "util/error.h"
 
-/* One store, as --tpmstate or --to names it. */
+/* A store, or a place of many, as --tpmstate or --to names it. */
 
 /* Zeroed memory is valid for place_close. */
 struct place {
@@ -21,16 +21,16 @@ struct place {
 };
 
 enum place_use {
-    PLACE_READ,  /* nothing changes, no lock is taken */
+    PLACE_VISIT,  /* not opened: the command looks at all stores there */
     PLACE_CHANGE, /* locked; it must exist */
-    PLACE_MAKE   /* locked; it may be made */
+    PLACE_MAKE    /* locked; it may be made */
 };
 
 /* Parses the argument of `option` (NULL: the environment decides), loads the plugin.  0 or -1. */
 int place_load(struct place *place, const char *option, const char *text,
                const struct plugin_search *search, struct error *error);
 
-/* Opens the store for a TPM of that version and locks it.  0 or -1. */
+/* Opens the store for a TPM of that version and locks it; not with PLACE_VISIT.  0 or -1. */
 int place_open(struct place *place, enum place_use use, enum tpm_version version,
                const struct state_key *key, struct error *error);
 
