@@ -142,6 +142,17 @@ static int odd_list(struct swtpm_storage *storage, swtpm_storage_visitor visit, 
     return code != SWTPM_PLUGIN_OK ? code : visit(context, "second", 2);
 }
 
+static int odd_list_stores(const char *location, swtpm_store_visitor visit, void *context,
+                           struct swtpm_plugin_error *error)
+{
+    if (strcmp(location, "bad-place") == 0)
+        return fail(error, 5, "five");
+    if (strcmp(location, "no-place") == 0)
+        return fail(error, SWTPM_PLUGIN_NOT_FOUND, "nothing there");
+    int code = visit(context, "place/first");
+    return code != SWTPM_PLUGIN_OK ? code : visit(context, "place/second");
+}
+
 static const char *const system_calls[] = {NULL};
 
 static const struct swtpm_storage_ops ops = {
@@ -154,6 +165,7 @@ static const struct swtpm_storage_ops ops = {
     .put = odd_put,
     .del = odd_del,
     .list = odd_list,
+    .list_stores = odd_list_stores,
 };
 
 const struct swtpm_plugin swtpm_plugin = {

@@ -80,13 +80,35 @@ static void broken_percent_signs_are_refused(void **state)
 static void a_missing_part_is_refused(void **state)
 {
     (void)state;
-    refused("", "names no TPM");
+    refused("", "proper path");
     refused("/env", "names no TPM");
     refused("?tpm=a", "proper path");
     refused("/env?", "no NAME=VALUE");
     refused("/env?mode=600", "names no TPM");
     refused("/env?tpm", "'tpm' in the location is no NAME=VALUE");
     refused("/env?tpm=a&", "no NAME=VALUE");
+}
+
+static void a_place_is_a_location_without_a_name(void **state)
+{
+    (void)state;
+    struct location location;
+
+    assert_int_equal(location_parse_place("/a%3fb", 0600, &location, &error), 0);
+    assert_string_equal(location.path, "/a?b");
+    assert_null(location.tpm);
+    location_free(&location);
+    assert_int_equal(location_parse_place("/env?mapsize=3M", 0600, &location, &error), 0);
+    assert_null(location.tpm);
+    assert_int_equal(location.map_size, 3 << 20);
+    location_free(&location);
+    assert_int_equal(location_parse_place("/env?tpm=a", 0600, &location, &error), 0);
+    assert_string_equal(location.tpm, "a");
+    location_free(&location);
+    assert_int_equal(location_parse_place("", 0600, &location, &error), SWTPM_PLUGIN_INVALID);
+    assert_int_equal(location_parse_place("/env?tpm=", 0600, &location, &error),
+                     SWTPM_PLUGIN_INVALID);
+    assert_null(location.path);
 }
 
 static void unknown_and_doubled_parameters_are_refused(void **state)
@@ -155,6 +177,7 @@ int main(void)
         cmocka_unit_test(percent_signs_are_decoded),
         cmocka_unit_test(broken_percent_signs_are_refused),
         cmocka_unit_test(a_missing_part_is_refused),
+        cmocka_unit_test(a_place_is_a_location_without_a_name),
         cmocka_unit_test(unknown_and_doubled_parameters_are_refused),
         cmocka_unit_test(names_that_are_none_are_refused),
         cmocka_unit_test(sizes_and_modes_that_are_none_are_refused),

@@ -466,6 +466,65 @@ static void a_list_of_bad_names_or_codes_is_an_error(void **state)
     storage_close(storage);
 }
 
+/* -------------------------------------------------------------------------- list stores ------ */
+
+struct visited {
+    unsigned count;
+    char last[32];
+    int answer;
+};
+
+static int note_store(void *context, const char *location)
+{
+    struct visited *visited = context;
+
+    visited->count++;
+    snprintf(visited->last, sizeof visited->last, "%s", location);
+    return visited->answer;
+}
+
+static void without_the_op_a_location_is_the_only_store(void **state)
+{
+    (void)state;
+    struct visited visited = {0};
+    struct error error;
+
+    assert_int_equal(storage_list_stores(memory, "x/y", note_store, &visited, &error), 0);
+    assert_int_equal(visited.count, 1);
+    assert_string_equal(visited.last, "x/y");
+    visited.answer = -7;
+    assert_int_equal(storage_list_stores(memory, "x/y", note_store, &visited, &error), -7);
+}
+
+static void stores_are_visited_until_the_visitor_stops(void **state)
+{
+    (void)state;
+    struct visited visited = {0};
+    struct error error;
+
+    assert_int_equal(storage_list_stores(odd, "place", note_store, &visited, &error), 0);
+    assert_int_equal(visited.count, 2);
+    assert_string_equal(visited.last, "place/second");
+    visited = (struct visited){.answer = 42};
+    assert_int_equal(storage_list_stores(odd, "place", note_store, &visited, &error), 42);
+    assert_int_equal(visited.count, 1);
+}
+
+static void a_failure_to_list_stores_is_told(void **state)
+{
+    (void)state;
+    struct visited visited = {0};
+    struct error error;
+
+    assert_int_equal(storage_list_stores(odd, "no-place", note_store, &visited, &error),
+                     SWTPM_PLUGIN_NOT_FOUND);
+    assert_contains(&error, "nothing there");
+    assert_int_equal(storage_list_stores(odd, "bad-place", note_store, &visited, &error),
+                     SWTPM_PLUGIN_IO);
+    assert_contains(&error, "returned 5");
+    assert_int_equal(visited.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +548,9 @@ int main(void)
         cmocka_unit_test(a_fenced_store_stays_fenced),
         cmocka_unit_test(a_list_visits_all_or_until_the_visitor_stops_it),
         cmocka_unit_test(a_list_of_bad_names_or_codes_is_an_error),
+        cmocka_unit_test(without_the_op_a_location_is_the_only_store),
+        cmocka_unit_test(stores_are_visited_until_the_visitor_stops),
+        cmocka_unit_test(a_failure_to_list_stores_is_told),
     };
     return cmocka_run_group_tests(tests, load_plugins, remove_directory);
 }

@@ -482,6 +482,119 @@ static void links_are_not_followed(void **state)
     assert_int_equal(open_tpm(&storage, "a", SWTPM_STORAGE_CREATE), SWTPM_PLUGIN_DENIED);
 }
 
+/* ------------------------------------------------------------------------------- list_stores ---- */
+
+/* Puts records of TPMs into the environment that the plugin has made: their names, as they are. */
+static void add_records(const char *const *names, const size_t *sizes, unsigned count)
+{
+    MDB_env *environment;
+    MDB_txn *transaction;
+    MDB_dbi records;
+    char path[80];
+    char number[8] = {0, 0, 0, 0, 0, 0, 0, 9};
+
+    snprintf(path, sizeof path, "%s/env", directory);
+    assert_int_equal(mdb_env_create(&environment), 0);
+    assert_int_equal(mdb_env_set_mapsize(environment, 16 * MIB), 0);
+    assert_int_equal(mdb_env_open(environment, path, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(environment, NULL, 0, &transaction), 0);
+    assert_int_equal(mdb_dbi_open(transaction, NULL, 0, &records), 0);
+    for (unsigned i = 0; i < count; i++) {
+        char bytes[256] = "T";
+        memcpy(bytes + 1, names[i], sizes[i]);
+        MDB_val key = {1 + sizes[i], bytes};
+        MDB_val data = {sizeof number, number};
+        assert_int_equal(mdb_put(transaction, records, &key, &data, 0), 0);
+    }
+    assert_int_equal(mdb_txn_commit(transaction), 0);
+    mdb_env_close(environment);
+}
+
+static int count_store(void *context, const char *location)
+{
+    (void)location;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+static int list_environment(unsigned *count)
+{
+    char place[80];
+
+    *count = 0;
+    error.message[0] = '\0';
+    snprintf(place, sizeof place, "%s/env", directory);
+    return OPS->list_stores(place, count_store, count, &error);
+}
+
+static void ten_thousand_tpms_are_listed(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000 };
+    static char names[COUNT][8];
+    static const char *pointers[COUNT];
+    static size_t sizes[COUNT];
+    unsigned count;
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        sizes[i] = (size_t)snprintf(names[i], sizeof names[i], "vm%u", i);
+        pointers[i] = names[i];
+    }
+    OPS->close(opened("a"));
+    add_records(pointers, sizes, COUNT);
+    assert_int_equal(list_environment(&count), 0);
+    assert_int_equal(count, COUNT + 1);
+}
+
+static void a_tpm_whose_name_no_location_can_have_is_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t size;
+    } bad[] = {{"", 0},         {"a&tpm=b", 7}, {"a/b", 3}, {"a\0b", 3},
+               {"\x1b[2J", 4}, {"\xc3\xa4", 2}, {"0123456789012345678901234567890123456789"
+                                                "0123456789012345678901234567890123456789"
+                                                "0123456789012345678901234567890123456789"
+                                                "012345678", 129}};
+    unsigned count;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        OPS->close(opened("z"));
+        add_records(&bad[i].name, &bad[i].size, 1);
+        assert_int_equal(list_environment(&count), SWTPM_PLUGIN_CORRUPT);
+        assert_non_null(strstr(error.message, "cannot list TPMs in the LMDB environment"));
+        assert_int_equal(count, 0);
+        remove_directory(state);
+        make_directory(state);
+    }
+}
+
+/* What the visitor of list_stores finds is no longer in a transaction: others can write. */
+static int add_a_tpm(void *context, const char *location)
+{
+    struct swtpm_storage *storage = opened("added-meanwhile");
+
+    assert_int_equal(put_filled(storage, "v", 'x', 5000, SWTPM_STORAGE_DURABLE), 0);
+    OPS->close(storage);
+    return count_store(context, location);
+}
+
+static void the_listing_is_that_of_its_beginning(void **state)
+{
+    (void)state;
+    unsigned count = 0;
+    char place[96];
+
+    OPS->close(opened("a"));
+    OPS->close(opened("b"));
+    snprintf(place, sizeof place, "%s/env?mapsize=64M", directory);
+    assert_int_equal(OPS->list_stores(place, add_a_tpm, &count, &error), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(list_environment(&count), 0);
+    assert_int_equal(count, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -503,6 +616,9 @@ int main(void)
         TEST(a_reader_is_turned_into_a_writer_when_one_is_opened),
         TEST(an_environment_of_another_program_is_refused),
         TEST(links_are_not_followed),
+        TEST(ten_thousand_tpms_are_listed),
+        TEST(a_tpm_whose_name_no_location_can_have_is_damage),
+        TEST(the_listing_is_that_of_its_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
