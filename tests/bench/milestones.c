@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,7 +99,6 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     }
 
 STAND_IN(void *, dlopen, (const char *path, int flags), (path, flags))
-STAND_IN(int, OPENSSL_init_crypto, (uint64_t options, const void *settings), (options, settings))
 STAND_IN(int, setresuid, (uid_t real_id, uid_t effective, uid_t saved),
          (real_id, effective, saved))
 STAND_IN(TPM_RESULT, TPMLIB_MainInit, (void), ())
@@ -119,6 +119,36 @@ STAND_IN(int, seccomp_load, (void *filter), (filter))
 STAND_IN(int, prctl,
          (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
          (option, a, b, c, d))
+
+static unsigned crypto_milestone(void)
+{
+    bool within = milestones->of[MILESTONE_TPMLIB_MainInit].depth > 0 ||
+                  milestones->of[MILESTONE_TPMLIB_Process].depth > 0;
+
+    return within ? MILESTONE_crypto_within : MILESTONE_crypto;
+}
+
+int OPENSSL_init_crypto(uint64_t options, const void *settings);
+__attribute__((visibility("default"))) int OPENSSL_init_crypto(uint64_t options,
+                                                               const void *settings)
+{
+    uint64_t entered = enter(crypto_milestone());
+    int result = ((int (*)(uint64_t, const void *))real[MILESTONE_OPENSSL_init_crypto])(options,
+                                                                                    settings);
+
+    leave(crypto_milestone(), entered);
+    return result;
+}
+
+int RAND_bytes(unsigned char *to, int size);
+__attribute__((visibility("default"))) int RAND_bytes(unsigned char *to, int size)
+{
+    uint64_t entered = enter(crypto_milestone());
+    int result = ((int (*)(unsigned char *, int))real[MILESTONE_RAND_bytes])(to, size);
+
+    leave(crypto_milestone(), entered);
+    return result;
+}
 
 void fuse_session_process_buf(void *session, const void *request);
 __attribute__((visibility("default"))) void fuse_session_process_buf(void *session,

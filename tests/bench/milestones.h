@@ -20,6 +20,9 @@
     X(__libc_start_main)      /* all initialisers have run */ \
     X(dlopen) \
     X(OPENSSL_init_crypto) \
+    X(RAND_bytes) \
+    X(crypto)                 /* both of these, called outside of libtpms */ \
+    X(crypto_within)          /* both, called by libtpms */ \
     X(prctl) \
     X(setresuid) \
     X(landlock_restrict_self) /* syscall(2) with that number */ \
