@@ -144,7 +144,8 @@ TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, b
 }
 
 /* *damaged tells whether the value itself is missing or bad, so that a backup may stand in for it;
- * a store that denies access or is used by somebody else is no reason to go back in time. */
+ * a store that denies access, is used by somebody else, or whose medium fails for the moment, is no
+ * reason to go back in time. */
 static TPM_RESULT load_value(struct state_store *store, const char *name, enum state_type type,
                              struct buffer *plain, bool *damaged, struct error *error)
 {
@@ -154,8 +155,7 @@ static TPM_RESULT load_value(struct state_store *store, const char *name, enum s
     int got = storage_get(store->storage, name, &stored, error);
     if (got != 0) {
         result = got == SWTPM_PLUGIN_NOT_FOUND ? TPM_RETRY : tpm_result(got);
-        *damaged = got == SWTPM_PLUGIN_NOT_FOUND || got == SWTPM_PLUGIN_CORRUPT ||
-                   got == SWTPM_PLUGIN_IO;
+        *damaged = got == SWTPM_PLUGIN_NOT_FOUND || got == SWTPM_PLUGIN_CORRUPT;
     } else {
         struct swtpm_bytes envelope = {stored.data, stored.size};
         result = envelope_unwrap(store->key, store->version, type, envelope, plain, error);
@@ -221,6 +221,9 @@ static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain
     /* Not remembered: the next store must replace what is damaged, changed or not. */
     if (damaged && store->backup && load_backup(store, error, plain) == TPM_SUCCESS)
         return TPM_SUCCESS;
+    if (!damaged && store->backup)
+        error_append(error, "; the backup '%s' was not used, since it is older",
+                     state_backup_name(store->version));
     return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
 }
 

@@ -68,8 +68,8 @@ void state_store_forget(struct state_store *store);
  *
  * A permanent state that is missing while a volatile, a saved or a backup of the permanent state is
  * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM
- * over it.  With `backup`, a permanent state that does not load is taken from its backup, and the
- * log says so.
+ * over it.  With `backup`, a permanent state that is missing or damaged is taken from its backup,
+ * and the log says so; a store that fails for the moment is no reason for that.
  *
  * While the lock is held, a state that was loaded or stored before is not read again.
  */

@@ -14,6 +14,10 @@ static inline const char *advice_for(int error_number)
         return "; make room there, or raise the quota";
     case EFBIG:
         return "; raise the limit for the size of files (ulimit -f)";
+    case EMFILE:
+        return "; raise the limit for open files (ulimit -n)";
+    case ENFILE:
+        return "; raise fs.file-max (sysctl)";
     case EROFS:
         return "; make its file system writable";
     default:

@@ -7,7 +7,7 @@ import ptm
 import tpm12
 import tpm2
 from ptm import DECRYPTED, PERMANENT, SAVESTATE, VOLATILE
-from tpm_place import DIR, DIR_12, FILE, KEYED, LMDB, STRONG
+from tpm_place import BACKUP, DIR, DIR_12, FILE, KEYED, LMDB, STRONG
 
 SCENARIOS = {}
 
@@ -102,7 +102,7 @@ _start("start-strong", STRONG)
 _start("start-lmdb", LMDB)
 _start("start-file", FILE)
 _start("start-1.2", DIR_12)
-_start("start-backup", DIR, storage_options=",backup")
+_start("start-backup", BACKUP)
 _start("start-seccomp-log", DIR, "--seccomp", "action=log")
 
 
@@ -259,7 +259,7 @@ def _migrate(session):
 _call("random", lambda session: session.client.get_random(16))
 _call("write", _write_values, changes=True)
 _call("write-captured", _write_values, options=("--pcap", "file=DIR/capture"), changes=True)
-_call("write-backup", _write_values, changes=True, storage_options=",backup")
+_call("write-backup", _write_values, BACKUP, changes=True)
 _call("write-keyed", _write_values, KEYED, changes=True)
 _call("write-strong", _write_values, STRONG, changes=True)
 _call("write-lmdb", _write_values, LMDB, changes=True)

@@ -24,8 +24,10 @@ FIRST_VALUE = b"value 00"
 class Kind:
     """One kind of place: which TPM, in which storage, with which keys."""
 
-    def __init__(self, name, is_tpm2=True, uri=None, key=None):
+    def __init__(self, name, is_tpm2=True, uri=None, key=None, storage=""):
+        """`storage`: further suboptions of --tpmstate."""
         self.name = name
+        self.storage = storage
         self.is_tpm2 = is_tpm2
         self.uri = uri
         self.key = key
@@ -35,8 +37,9 @@ class Kind:
         """Keywords of Daemon."""
         state = os.path.join(directory, "state")
         if self.uri is None:
-            return {"state_directory": state}
-        return {"storage_uri": self.uri.replace("DIR", directory)}
+            return {"state_directory": state, "storage_options": self.storage}
+        return {"storage_uri": self.uri.replace("DIR", directory),
+                "storage_options": self.storage}
 
     def tool_options(self, directory):
         """The same place for swtpm-state."""
@@ -81,6 +84,8 @@ class Kind:
                 client.run(tpm12.physical_presence(tpm12.PP_PRESENT))
                 client.run(tpm12.nv_define(NV_INDEX_12, len(FIRST_VALUE)))
             place.write_value(client, FIRST_VALUE)
+            # An orderly end stores once more: the backup would have the value, too.
+            daemon.crash()
 
 
 class Place:
@@ -125,6 +130,7 @@ _KEYS = ("--key", "file=DIR/key,mode=aes-256-cbc", "--migration-key", "pwdfile=D
 _STRONG_KEY = ("--key", "pwdfile=DIR/password,kdf=pbkdf2-strong,mode=aes-256-gcm")
 
 DIR = Kind("dir")
+BACKUP = Kind("backup", storage=",backup")
 DIR_12 = Kind("dir-1.2", is_tpm2=False)
 KEYED = Kind("keyed", key=_KEYS)
 STRONG = Kind("strong", key=_STRONG_KEY)
