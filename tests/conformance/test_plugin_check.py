@@ -145,6 +145,17 @@ FLAWS = {
     "wrong-code-when-full": ("S23", "which gives IO instead of NO_SPACE"),
 }
 
+# The same for list_stores, with the place for which it is called.
+LIST_STORES_FLAWS = {
+    "stores-busy": ("S69", "which was visited, gave BUSY", "/"),
+    "stores-by-name": ("S65", "which was visited, gave NOT_FOUND", "/"),
+    "stores-examined": ("S67", "failed: cannot find", "/"),
+    "stores-go-on": ("S63", "list_stores went on to 5 and gave 0", "/"),
+    "stores-nowhere": ("S66", "a place that is not there gave success", "/{}/"),
+    "stores-passed-over": ("S64", "visited a store 0 times", "/"),
+    "stores-touched": ("S68", "is not as it was", "/"),
+}
+
 # Refused before any op is called.
 NOT_LOADED = {
     "ancient-abi": "ABI",
@@ -162,8 +173,9 @@ NOT_LOADED = {
 @RELEASE_ONLY
 class FlawedPlugins(WithDirectory):
     def test_without_a_flaw_everything_passes(self):
-        check = Check("--seccomp", os.path.join(BAD_PLUGINS, "storage-flawless.so"))
-        self.assertEqual((check.status, check.failed, set(check.skipped)), (0, {}, LIST_STORES),
+        check = Check("--seccomp", "--place", f"{self.directory}/",
+                      os.path.join(BAD_PLUGINS, "storage-flawless.so"), f"{self.directory}/{{}}")
+        self.assertEqual((check.status, check.failed, set(check.skipped)), (0, {}, {"S66"}),
                          check.text)
 
     def test_each_flaw_is_found_and_named(self):
@@ -174,10 +186,20 @@ class FlawedPlugins(WithDirectory):
                 self.assertEqual(check.status, 1)
                 self.assertIn(reason, check.reasons())
 
+    def test_each_flaw_of_list_stores_is_found_and_named(self):
+        for name, (mark, reason, place) in LIST_STORES_FLAWS.items():
+            with self.subTest(name):
+                stores = os.path.join(self.directory, name)
+                os.mkdir(stores)
+                check = Check("--only", mark, "--place", stores + place,
+                              os.path.join(BAD_PLUGINS, f"storage-{name}.so"), stores + "/{}")
+                self.assertEqual(check.status, 1)
+                self.assertIn(reason, check.reasons())
+
     def test_the_table_has_every_flaw_that_is_built(self):
         built = {name[len("storage-"):-len(".so")] for name in os.listdir(BAD_PLUGINS)
                  if name.endswith(".so")}
-        self.assertEqual(built - {"flawless"}, set(FLAWS))
+        self.assertEqual(built - {"flawless"}, {*FLAWS, *LIST_STORES_FLAWS})
 
     def test_what_the_host_does_not_load_is_refused(self):
         for name, reason in NOT_LOADED.items():

@@ -4,7 +4,8 @@
  * A storage plugin with one flaw, which FLAW names: what swtpm-plugin-check must refuse is this
  * file built once for each (tests/tests.ninja).  With FLAW=NONE it keeps the contract.
  *
- * Values are files of a directory; a lock file is beside them.
+ * Values are files of a directory; a lock file is beside them.  A location that ends with a slash is
+ * the place of all stores in that directory.
  */
 
 #include <dirent.h>
@@ -45,6 +46,13 @@ enum flaw {
     NO_MESSAGE,
     PRINTS,
     READ_ONLY_WRITES,
+    STORES_BUSY,
+    STORES_BY_NAME,
+    STORES_EXAMINED,
+    STORES_GO_ON,
+    STORES_NOWHERE,
+    STORES_PASSED_OVER,
+    STORES_TOUCHED,
     THREAD_LOCAL_STATE,
     TORN_PUT,
     TRUSTS_MALLOC,
@@ -65,6 +73,7 @@ struct swtpm_storage {
     bool read_only;
 };
 
+static bool enumerating;
 static _Thread_local const struct swtpm_storage *opened_by_this_thread;
 
 static int fail(struct swtpm_plugin_error *error, int code, const char *what, const char *name)
@@ -150,6 +159,8 @@ static int flawed_open(struct swtpm_storage **storage,
 {
     bool read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0;
     bool create = (parameters->flags & SWTPM_STORAGE_CREATE) != 0 && !read_only;
+    if (flaw == STORES_BUSY && enumerating)
+        return fail(error, SWTPM_PLUGIN_BUSY, "no time to open", parameters->location);
     struct swtpm_storage *opened = malloc(sizeof *opened);
 
     if (opened == NULL && flaw != TRUSTS_MALLOC)
@@ -416,6 +427,53 @@ static int flawed_list(struct swtpm_storage *storage, swtpm_storage_visitor visi
     return code;
 }
 
+/* --------------------------------------------------------------------------------- list_stores */
+
+static int visit_store(const char *place, const char *name, swtpm_store_visitor visit,
+                       void *context)
+{
+    char location[4096];
+
+    snprintf(location, sizeof location, "%s%s", flaw == STORES_BY_NAME ? "" : place, name);
+    if (flaw == STORES_TOUCHED)
+        utimensat(AT_FDCWD, location, NULL, 0);
+    int code = visit(context, location);
+    return flaw == STORES_GO_ON ? 0 : code;
+}
+
+static int visit_stores(const char *place, DIR *entries, swtpm_store_visitor visit, void *context,
+                        struct swtpm_plugin_error *error)
+{
+    struct dirent *entry;
+    unsigned count = 0;
+    int code = 0;
+
+    while (code == 0 && (errno = 0, entry = readdir(entries)) != NULL)
+        if (entry->d_name[0] != '.' && (flaw != STORES_PASSED_OVER || count++ % 2 == 0))
+            code = visit_store(place, entry->d_name, visit, context);
+    return code == 0 && errno != 0 ? fail_errno(error, "cannot list the stores of", place) : code;
+}
+
+static int flawed_list_stores(const char *location, swtpm_store_visitor visit, void *context,
+                              struct swtpm_plugin_error *error)
+{
+    size_t length = strlen(location);
+
+    if (length == 0 || location[length - 1] != '/') {
+        if (flaw == STORES_EXAMINED && access(location, F_OK) != 0)
+            return fail_errno(error, "cannot find", location);
+        return visit(context, location);
+    }
+    DIR *entries = opendir(location);
+    if (entries == NULL)
+        return flaw == STORES_NOWHERE ? 0 : fail_errno(error, "cannot open", location);
+    enumerating = true;
+    int code = visit_stores(location, entries, visit, context, error);
+    enumerating = false;
+    closedir(entries);
+    return code;
+}
+
 static const char *const system_calls[] = {"openat",   "newfstatat", "fchmod", "fsync", "renameat",
                                            "unlinkat", "getdents64", "fcntl",  NULL};
 
@@ -429,6 +487,7 @@ static const struct swtpm_storage_ops ops = {
     .put = flawed_put,
     .del = flawed_del,
     .list = flawed_list,
+    .list_stores = flawed_list_stores,
 };
 
 const struct swtpm_plugin swtpm_plugin = {
