@@ -134,8 +134,21 @@ static int open_checked(struct environment *environment, size_t used)
     return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : errno;
 }
 
+/* Whether readers still get that number.  A commit writes its meta page and announces its number
+ * when that is on disk, so the newest meta page may be one ahead, for milliseconds. */
+static bool is_still_announced(MDB_env *library, size_t number)
+{
+    MDB_txn *later;
+
+    if (mdb_txn_begin(library, NULL, MDB_RDONLY, &later) != 0)
+        return false;
+    bool same = mdb_txn_id(later) == number;
+    mdb_txn_abort(later);
+    return same;
+}
+
 /* A reader takes its transaction number and then its copy of the meta page, which two commits in
- * between would have written over.  Unless it is still the newest one, begin again. */
+ * between would have written over.  Unless none has been announced since, begin again. */
 static int begin_snapshot(MDB_env *library, MDB_txn **transaction)
 {
     enum { TRIES = 100 };
@@ -145,11 +158,12 @@ static int begin_snapshot(MDB_env *library, MDB_txn **transaction)
         int status = mdb_txn_begin(library, NULL, MDB_RDONLY, transaction);
         if (status == 0)
             status = mdb_env_info(library, &info);
-        if (status != 0 || info.me_last_txnid == mdb_txn_id(*transaction))
+        if (status != 0 || info.me_last_txnid == mdb_txn_id(*transaction) ||
+            is_still_announced(library, mdb_txn_id(*transaction)))
             return status;
         mdb_txn_abort(*transaction);
     }
-    return MDB_READERS_FULL; /* a writer died with its commit half announced, most likely */
+    return MDB_READERS_FULL; /* overtaken each time; the writer's mutex is left */
 }
 
 /* A read transaction.  Where the table of readers cannot be used, because it is full or because a

@@ -14,6 +14,7 @@ import unittest
 
 import tpm2
 from daemon import BUILD_DIR, PLUGINS, Daemon
+from programs import ours, run
 from ptm import Control
 from store import STORAGE
 from tpm2 import Tpm2
@@ -106,12 +107,22 @@ class Running:
 
 
 class Crowd(WithEnvironment):
+    def check_listing(self, running):
+        """swtpm-state needs no lock to show all of them while they write."""
+        done = run(ours("swtpm-state"), "list", "--plugin-dir", PLUGINS, "--tpmstate",
+                   f"backend-uri=lmdb://{self.environment}")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        listed = [line for line in done.stdout.decode().splitlines() if line.startswith("lmdb://")]
+        self.assertEqual(len(listed), TPMS + RUNNING)
+        self.assertLessEqual({f"{each.uri} (TPM 2)" for each in running}, set(listed))
+
     def test_fifty_tpms_run_at_once_among_a_thousand(self):
         self.crowd(0, 0, 0)
         running = [Running(self.environment, number) for number in range(RUNNING)]
         for each in running:
             each.start_writing()
         time.sleep(WRITING_SECONDS)
+        self.check_listing(running)
         killed = random.sample(running, KILLED)
         for each in killed:
             each.kill()
