@@ -124,10 +124,12 @@ FLAWS = {
     "constructor-opens": ("S5", "left a file open"),
     "creates-unasked": ("S22", "open of a store that is not there gave success"),
     "descriptor-leak": ("S19", "descriptors open"),
+    "empty-unsynced": ("S28", "when a put of no bytes has returned"),
     "errno-as-result": ("S13", "which is no code of enum swtpm_plugin_result"),
     "follows-links": ("S18", "wrote through a link"),
     "hides-faults": ("S23", "write failed with 'No space left on device' in put"),
     "keeps-location": ("S12", "list failed"),
+    "large-unsynced": ("S28", "another name before its data are synced"),
     "lists-everything": ("S51", "list visits other than the 100 values"),
     "lock-per-process": ("S39", "while another handle of the process holds the lock"),
     "memory-leak": ("S38", "allocations behind"),
@@ -136,8 +138,11 @@ FLAWS = {
     "no-directory-sync": ("S28", "is not synced"),
     "no-file-sync": ("S28", "another name before its data are synced"),
     "no-message": ("S14", "left no message"),
+    "one-lock-for-all": ("S39", "lock failed with BUSY"),
     "prints": ("S44", "it printed: reading permall"),
     "read-only-writes": ("S32", "lock succeeded"),
+    "skips-same-value": ("S28", "syncs nothing"),
+    "syncs-at-times": ("S28", "another name before its data are synced"),
     "thread-local-state": ("S8", "not open in this thread"),
     "torn-put": ("S48", "the value is neither the old nor the new one"),
     "trusts-malloc": ("S24", "Segmentation fault"),
@@ -303,6 +308,17 @@ class CommandLine(unittest.TestCase):
                 done = self.run_kit(*arguments)
                 self.assertEqual((done.returncode, done.stdout), (2, b""))
                 self.assertIn(words, done.stderr)
+
+    def test_a_location_without_a_store_ends_it_with_the_one_reason(self):
+        plugin = os.path.join(PLUGINS, "storage-lmdb.so")
+        for arguments, words in (
+                ([], "INVALID: the location '/tmp/swtpm-plugin-check."),
+                (["/nonexistent/environment?tpm=one"], "NOT_FOUND: cannot make the directory")):
+            with self.subTest(arguments):
+                check = Check(plugin, *arguments)
+                self.assertEqual(check.status, 1)
+                self.assertRegex(check.text, rf"Bail out! LOCATION '.*' makes no store: .*{words}")
+                self.assertNotIn("not ok", check.text.replace("not ok 2 ", ""))
 
     def test_the_plan_is_kept(self):
         check = Check("--only", "S[3-5]", os.path.join(PLUGINS, "crypto-gnutls.so"))

@@ -70,6 +70,8 @@ const struct check check_table[] = {
     {"S39",
      "One immediate try to become the only holder of this store among all processes and handles",
      "among handles", CHECK_STORAGE, check_lock_excludes_handles},
+    {"S39", "to become the only holder of this store", "and of no other", CHECK_STORAGE,
+     check_lock_of_another_store},
     {"S39", "One immediate try", "how long it takes", CHECK_STORAGE, check_lock_is_immediate},
     {"S29", "lock excludes other processes.", NULL, CHECK_STORAGE, check_lock_excludes_processes},
     {"S40", "BUSY if somebody else holds it", "and goes when the holder is killed", CHECK_STORAGE,

@@ -16,7 +16,8 @@ check_function check_linking;
 check_function check_constructors;
 check_function check_capability_bits;
 
-/* opening.c */
+/* opening.c; check_location is not in the table: without a store, no other check makes sense */
+check_function check_location;
 check_function check_create;
 check_function check_open_missing;
 check_function check_read_only_changes_nothing;
@@ -55,6 +56,7 @@ check_function check_lock_excludes_handles;
 check_function check_lock_excludes_processes;
 check_function check_lock_is_immediate;
 check_function check_lock_twice;
+check_function check_lock_of_another_store;
 check_function check_lock_released;
 check_function check_lock_dies_with_process;
 check_function check_unlock_not_held;

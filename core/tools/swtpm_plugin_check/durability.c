@@ -13,27 +13,51 @@ static void need_durability(const struct subject *subject)
         check_skip("it does not claim SWTPM_STORAGE_CAN_BE_DURABLE");
 }
 
-static void follow(const struct subject *subject, void (*body)(void *context), const char *op)
+static struct unsynced *follow(void (*body)(void *context), void *context, const char *op)
 {
-    struct subject copy = *subject;
     struct unsynced *unsynced = unsynced_new();
     const struct trace trace = {
         .on_entry = unsynced_on_entry, .on_return = unsynced_on_return, .context = unsynced};
 
-    check_child_status(trace_run(body, &copy, &trace));
+    check_child_status(trace_run(body, context, &trace));
     unsynced_check(unsynced, op);
-    if (unsynced_changes(unsynced) == 0)
+    return unsynced;
+}
+
+static void follow_change(void (*body)(void *context), void *context, const char *op)
+{
+    if (unsynced_changes(follow(body, context, op)) == 0)
         check_skip("%s wrote to no file by a system call", op);
 }
 
-static void put_over_old(void *context)
+struct replacement {
+    const struct subject *subject;
+    const char *op;
+    unsigned earlier; /* durable puts before it */
+    size_t size;
+};
+
+static void replace(void *context)
+{
+    const struct replacement *put = context;
+    struct store store = {0};
+
+    store_open_empty(&store, put->subject, 0);
+    for (unsigned i = 0; i < put->earlier; i++)
+        store_must_put(&store, "permall", i, 5000);
+    store.traced = true;
+    store_must_put(&store, "permall", put->earlier, put->size);
+}
+
+/* What is stored already need not be written again, but it has to be synced. */
+static void put_same_durably(void *context)
 {
     struct store store = {0};
 
     store_open_empty(&store, context, 0);
-    store_must_put(&store, "permall", 1, 5000);
+    check_that(store_put(&store, "permall", 1, 5000, 0) == 0, "put failed: %s", store.message);
     store.traced = true;
-    store_must_put(&store, "permall", 2, 40000);
+    store_must_put(&store, "permall", 1, 5000);
 }
 
 static void put_into_new_store(void *context)
@@ -57,13 +81,30 @@ static void delete_durably(void *context)
 
 void check_durable_put(const struct subject *subject)
 {
+    struct subject copy = *subject;
+    struct replacement puts[] = {
+        {.op = "put", .earlier = 1, .size = 40000},
+        {.op = "the third put", .earlier = 2, .size = 5000},
+        {.op = "the fourth put", .earlier = 3, .size = 5000},
+        {.op = "a put of no bytes", .earlier = 1},
+        {.op = "a put of 1 MiB", .earlier = 1, .size = 1 << 20},
+    };
+
     need_durability(subject);
-    follow(subject, put_over_old, "put");
-    follow(subject, put_into_new_store, "the first put into a new store");
+    for (unsigned i = 0; i < sizeof puts / sizeof puts[0]; i++) {
+        puts[i].subject = subject;
+        follow_change(replace, &puts[i], puts[i].op);
+    }
+    const struct unsynced *same = follow(put_same_durably, &copy, "put of what is stored");
+    check_that(unsynced_syncs(same) > 0,
+               "a durable put of what a put that was not durable has stored syncs nothing");
+    follow_change(put_into_new_store, &copy, "the first put into a new store");
 }
 
 void check_durable_delete(const struct subject *subject)
 {
+    struct subject copy = *subject;
+
     need_durability(subject);
-    follow(subject, delete_durably, "del");
+    follow_change(delete_durably, &copy, "del");
 }

@@ -150,6 +150,23 @@ void check_lock_is_immediate(const struct subject *subject)
     store_close(&store);
 }
 
+void check_lock_of_another_store(const struct subject *subject)
+{
+    struct store store = {0};
+    struct store other = {0};
+
+    need_locks(subject);
+    store_need_numbers(subject);
+    struct holder holder = start_holder(subject);
+    store_open(&store, subject, 1);
+    store_open(&other, subject, 2);
+    must_lock(&store);
+    must_lock(&other);
+    store_close(&other);
+    store_close(&store);
+    end_holder(&holder, 0);
+}
+
 void check_lock_twice(const struct subject *subject)
 {
     struct store store = {0};

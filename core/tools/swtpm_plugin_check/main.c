@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "plugin/search.h"
-#include "tools/swtpm_plugin_check/check.h"
+#include "tools/swtpm_plugin_check/checks.h"
 #include "tools/swtpm_plugin_check/options.h"
 #include "tools/swtpm_plugin_check/tree.h"
 #include "util/version.h"
@@ -169,15 +169,30 @@ static void run_check(const struct check *check, struct subject *subject,
     print_result(++totals->number, check, outcome, reason);
 }
 
+/* Whether there is a plugin and, if it is for storage, a store to check; else says why not. */
+static bool is_ready(struct subject *subject, const struct options *options)
+{
+    static const struct check opening = {.run = check_location};
+    char reason[CHECK_REASON_SIZE];
+    struct error error;
+
+    if (load(subject, &error) != 0) {
+        printf("Bail out! %s\n", error.text);
+        return false;
+    }
+    if (subject->kind != SWTPM_PLUGIN_STORAGE ||
+        check_run(&opening, subject, options->timeout, reason) != CHECK_SKIPPED)
+        return true;
+    printf("Bail out! LOCATION '%s' makes no store: %s\n", subject->location, reason);
+    return false;
+}
+
 static void run_checks(struct subject *subject, const struct options *options,
                        struct totals *totals)
 {
-    struct error error;
-
     for (size_t i = 0; i < check_count; i++) {
         const struct check *check = &check_table[i];
-        if (check->kind != CHECK_FILE && subject->plugin == NULL && load(subject, &error) != 0) {
-            printf("Bail out! %s\n", error.text);
+        if (check->kind != CHECK_FILE && subject->plugin == NULL && !is_ready(subject, options)) {
             totals->counts[CHECK_FAILED]++;
             return;
         }

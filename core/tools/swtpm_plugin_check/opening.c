@@ -12,23 +12,27 @@
 
 /* swtpm_storage_ops.open, and what its parameters ask for. */
 
-static void need_numbered_stores(const struct subject *subject)
-{
-    if (!store_is_numbered(subject))
-        check_skip("it takes a new store; write {} into LOCATION where a number makes it another");
-}
-
 static void need_paths(const struct store *store)
 {
     if (store->path_count == 0)
         check_skip("open announced no path where files could be looked at");
 }
 
+void check_location(const struct subject *subject)
+{
+    struct store store = {0};
+    int result = store_try_open(&store, subject, 0, SWTPM_STORAGE_CREATE, STORE_MODE);
+
+    if (result != 0)
+        check_skip("open failed with %s: %s", result_name(result), store.message);
+    store_close(&store);
+}
+
 void check_create(const struct subject *subject)
 {
     struct store store = {0};
 
-    need_numbered_stores(subject);
+    store_need_numbers(subject);
     store_open(&store, subject, 0);
     check_that(store_count(&store, NULL, NULL) == 0, "a new store is not empty");
     store_must_put(&store, "permall", 1, 1000);
@@ -44,7 +48,7 @@ void check_open_missing(const struct subject *subject)
 {
     struct store store = {0};
 
-    need_numbered_stores(subject);
+    store_need_numbers(subject);
     for (int i = 0; i < 2; i++) {
         int result = store_try_open(&store, subject, 0, 0, STORE_MODE);
         check_that(result == SWTPM_PLUGIN_NOT_FOUND, "open of a store that is not there gave %s%s",
@@ -103,7 +107,7 @@ void check_read_only_creates_nothing(const struct subject *subject)
     struct store store = {0};
     uint32_t flags = SWTPM_STORAGE_READ_ONLY | SWTPM_STORAGE_CREATE;
 
-    need_numbered_stores(subject);
+    store_need_numbers(subject);
     int result = store_try_open(&store, subject, 0, flags, STORE_MODE);
     check_that(result == SWTPM_PLUGIN_NOT_FOUND, "open of a store that is not there gave %s",
                result_name(result));
@@ -161,7 +165,7 @@ static struct modes modes_under(const struct subject *subject, unsigned index, m
 /* Not all files: a lock file may have a mode that others rely on. */
 void check_file_mode(const struct subject *subject)
 {
-    need_numbered_stores(subject);
+    store_need_numbers(subject);
     struct modes free = modes_under(subject, 0, 0);
     struct modes masked = modes_under(subject, 1, 0777);
 

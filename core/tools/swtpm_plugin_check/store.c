@@ -84,6 +84,12 @@ bool store_is_numbered(const struct subject *subject)
     return strstr(subject->location, "{}") != NULL;
 }
 
+void store_need_numbers(const struct subject *subject)
+{
+    if (!store_is_numbered(subject))
+        check_skip("it takes new stores; write {} into LOCATION where a number makes it another");
+}
+
 static void fill_in(const char *pattern, unsigned number, char text[STORE_PATH_SIZE])
 {
     const char *rest = pattern;

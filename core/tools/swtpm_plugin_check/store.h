@@ -49,6 +49,9 @@ void store_needs_lasting_values(const struct subject *subject);
 /* Whether each index is a store of its own. */
 bool store_is_numbered(const struct subject *subject);
 
+/* Skips the check unless each index is a store of its own. */
+void store_need_numbers(const struct subject *subject);
+
 /* swtpm_storage_ops.open of the check's store `index`. */
 int store_try_open(struct store *store, const struct subject *subject, unsigned index,
                    uint32_t flags, uint32_t mode);

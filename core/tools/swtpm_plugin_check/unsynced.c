@@ -25,6 +25,7 @@ struct unsynced {
     struct unsynced_file files[FILES_MAX];
     unsigned count;
     unsigned changes;
+    unsigned syncs;
     /* Of the call that was entered last. */
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -41,6 +42,11 @@ struct unsynced *unsynced_new(void)
 unsigned unsynced_changes(const struct unsynced *unsynced)
 {
     return unsynced->changes;
+}
+
+unsigned unsynced_syncs(const struct unsynced *unsynced)
+{
+    return unsynced->syncs;
 }
 
 /* ------------------------------------------------------------------------------------ the table */
@@ -227,6 +233,7 @@ static void after_sync(struct unsynced *unsynced, const struct system_call *call
     char path[64];
     struct stat status;
 
+    unsynced->syncs++;
     if (strcmp(name, "sync") == 0 || strcmp(name, "syncfs") == 0)
         unsynced->count = 0;
     if (strcmp(name, "fsync") != 0 && strcmp(name, "fdatasync") != 0)

@@ -27,4 +27,7 @@ void unsynced_check(const struct unsynced *unsynced, const char *op);
 /* The number of writes and changes of names that were seen. */
 unsigned unsynced_changes(const struct unsynced *unsynced);
 
+/* The number of syncs that were seen. */
+unsigned unsynced_syncs(const struct unsynced *unsynced);
+
 #endif

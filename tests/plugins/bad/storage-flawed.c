@@ -32,10 +32,12 @@ enum flaw {
     CONSTRUCTOR_OPENS,
     CREATES_UNASKED,
     DESCRIPTOR_LEAK,
+    EMPTY_UNSYNCED,
     ERRNO_AS_RESULT,
     FOLLOWS_LINKS,
     HIDES_FAULTS,
     KEEPS_LOCATION,
+    LARGE_UNSYNCED,
     LISTS_EVERYTHING,
     LOCK_PER_PROCESS,
     MEMORY_LEAK,
@@ -44,8 +46,10 @@ enum flaw {
     NO_DIRECTORY_SYNC,
     NO_FILE_SYNC,
     NO_MESSAGE,
+    ONE_LOCK_FOR_ALL,
     PRINTS,
     READ_ONLY_WRITES,
+    SKIPS_SAME_VALUE,
     STORES_BUSY,
     STORES_BY_NAME,
     STORES_EXAMINED,
@@ -53,6 +57,7 @@ enum flaw {
     STORES_NOWHERE,
     STORES_PASSED_OVER,
     STORES_TOUCHED,
+    SYNCS_AT_TIMES,
     THREAD_LOCAL_STATE,
     TORN_PUT,
     TRUSTS_MALLOC,
@@ -217,7 +222,8 @@ static int flawed_lock(struct swtpm_storage *storage, struct swtpm_plugin_error 
         return fail(error, SWTPM_PLUGIN_DENIED, "opened for reading only:", storage->location);
     if (storage->lock >= 0)
         return 0;
-    int fd = open_at(storage, LOCK, O_RDWR | O_CREAT);
+    const char *file = flaw == ONE_LOCK_FOR_ALL ? "../" LOCK : LOCK;
+    int fd = open_at(storage, file, O_RDWR | O_CREAT);
     if (fd < 0)
         return fail_errno(error, "cannot open the lock file of", storage->location);
     if (fcntl(fd, command, &lock) == 0) {
@@ -351,10 +357,36 @@ static int exchange(const struct swtpm_storage *storage, const char *name, bool 
     return durable && flaw != NO_DIRECTORY_SYNC ? fsync(storage->directory) : 0;
 }
 
+/* Whether a durable put of this size is made durable. */
+static bool does_sync(size_t size)
+{
+    static unsigned puts;
+
+    puts++;
+    return !(flaw == EMPTY_UNSYNCED && size == 0) && !(flaw == LARGE_UNSYNCED && size >= 100000) &&
+           !(flaw == SYNCS_AT_TIMES && puts % 3 == 0);
+}
+
+static bool is_stored(const struct swtpm_storage *storage, const char *name,
+                      struct swtpm_bytes value)
+{
+    struct stat status = {0};
+    int fd = open_at(storage, name, O_RDONLY);
+    char *stored = malloc(value.size + 1);
+
+    bool same = fd >= 0 && stored != NULL && fstat(fd, &status) == 0 &&
+                (size_t)status.st_size == value.size && read_all(fd, stored, value.size) == 0 &&
+                memcmp(stored, value.data, value.size) == 0;
+    free(stored);
+    if (fd >= 0)
+        close(fd);
+    return same;
+}
+
 static int flawed_put(struct swtpm_storage *storage, const char *name, struct swtpm_bytes value,
                       uint32_t flags, struct swtpm_plugin_error *error)
 {
-    bool durable = (flags & SWTPM_STORAGE_DURABLE) != 0;
+    bool durable = (flags & SWTPM_STORAGE_DURABLE) != 0 && does_sync(value.size);
     const char *target = flaw == TORN_PUT ? name : TEMPORARY;
     int code = check_name(name, error);
 
@@ -368,6 +400,8 @@ static int flawed_put(struct swtpm_storage *storage, const char *name, struct sw
         syscall(SYS_getppid);
     if (flaw == THREAD_LOCAL_STATE && opened_by_this_thread != storage)
         return fail(error, SWTPM_PLUGIN_IO, "not open in this thread:", name);
+    if (flaw == SKIPS_SAME_VALUE && is_stored(storage, name, value))
+        return 0;
     if (write_file(storage, target, value, durable) != 0)
         return fail_errno(error, "cannot write", name);
     if (flaw == TORN_PUT)
