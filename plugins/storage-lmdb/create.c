@@ -25,12 +25,27 @@ static bool exists(int fd, const char *name)
     return fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* What root makes in somebody else's directory is for him: a tool that root runs must not lock out a
+ * daemon with less rights.  Where even root may not give files away, they stay root's. */
+static void adopt(int directory, int file)
+{
+    struct stat status;
+
+    if (geteuid() != 0 || fstat(directory, &status) != 0 || status.st_uid == 0)
+        return;
+    int ignored = fchown(file, status.st_uid, status.st_gid);
+    (void)ignored;
+}
+
 /* A descriptor of a file made here, with that very mode, or -1 with errno. */
 static int open_new(int fd, const char *name, mode_t mode)
 {
     int file = (int)TEMP_FAILURE_RETRY(
         openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (file >= 0 && fchmod(file, mode) != 0) {
+    if (file < 0)
+        return -1;
+    adopt(fd, file);
+    if (fchmod(file, mode) != 0) {
         int saved = errno;
         close(file);
         unlinkat(fd, name, 0);

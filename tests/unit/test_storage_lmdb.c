@@ -174,6 +174,31 @@ static void new_files_have_the_mode_of_the_location(void **state)
     }
 }
 
+static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
+{
+    (void)state;
+    enum { OWNER = 65534, GROUP = 65533 };
+    static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
+    char path[96];
+
+    if (geteuid() != 0) {
+        print_message("SKIP: %s: only root can give files away\n", __func__);
+        skip();
+    }
+    snprintf(path, sizeof path, "%s/env", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chown(path, OWNER, GROUP), 0);
+    OPS->close(opened("a"));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct stat status;
+        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_uid, OWNER);
+        assert_int_equal(status.st_gid, GROUP);
+        assert_int_equal(status.st_mode & 0777, 0640);
+    }
+}
+
 static void the_map_grows_when_it_is_full(void **state)
 {
     (void)state;
@@ -604,6 +629,7 @@ int main(void)
         TEST(each_tpm_has_a_lock_of_its_own),
         TEST(nothing_is_made_without_being_asked),
         TEST(new_files_have_the_mode_of_the_location),
+        TEST(what_root_makes_belongs_to_the_owner_of_the_directory),
         TEST(the_map_grows_when_it_is_full),
         TEST(the_map_does_not_grow_beyond_its_limit),
         TEST(what_grows_while_it_is_opened_is_mapped_whole),
