@@ -60,7 +60,8 @@
  *   Upload: SET_STATEBLOB with 3072 bytes collects, with fewer it ends the blob and hands it to the
  *   TPM.  A first part of no bytes switches to write(): what is written then belongs to the blob,
  *   until a SET_STATEBLOB of fewer than 3072 bytes ends it.  Another type or flag in between starts
- *   anew.  Past 512 KiB the transfer is dropped: TPM_SIZE by ioctl, EFBIG by write.
+ *   anew.  A part that is refused drops the transfer; past 512 KiB that is TPM_SIZE by ioctl, EFBIG
+ *   by write.  What was set stays until an INIT succeeds with it.
  *
  * close()
  *   forgets the transfers; if the session owned the channel it is free again, and a command that

@@ -140,11 +140,10 @@ static uint32_t collect(struct state_upload *upload, const void *data, size_t le
         return TPM_SUCCESS;
     log_error("a state blob is refused after %zu bytes: it has more than %d bytes, or there is no "
               "memory for it", size, STATE_BLOB_MAX);
-    state_upload_drop(upload);
     return TPM_SIZE;
 }
 
-uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call)
+static uint32_t take_part(struct state_upload *upload, const union ptm_set_state *call)
 {
     uint32_t length = call->request.length;
     enum state_type type;
@@ -171,9 +170,22 @@ uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_stat
     return finish_upload(upload);
 }
 
+/* Who was refused a part begins anew. */
+uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call)
+{
+    uint32_t result = take_part(upload, call);
+
+    if (result != TPM_SUCCESS)
+        state_upload_drop(upload);
+    return result;
+}
+
 int state_upload_write(struct state_upload *upload, struct swtpm_bytes data)
 {
-    return collect(upload, data.data, data.size) == TPM_SUCCESS ? 0 : EFBIG;
+    if (collect(upload, data.data, data.size) == TPM_SUCCESS)
+        return 0;
+    state_upload_drop(upload);
+    return EFBIG;
 }
 
 void state_upload_drop(struct state_upload *upload)

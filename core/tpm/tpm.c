@@ -15,6 +15,7 @@
 #include "tpm/capture.h"
 #include "tpm/command.h"
 #include "tpm/crypto_library.h"
+#include "tpm/given_states.h"
 #include "tpm/profile.h"
 #include "tpm/report.h"
 #include "tpm/stored_states.h"
@@ -86,7 +87,9 @@ int tpm_configure(const struct tpm_parameters *parameters, struct error *error)
 
 static TPM_RESULT lock_for_start(void)
 {
-    return tpm.parameters.lock.incoming ? TPM_SUCCESS : tpm_lock_storage(STORAGE_LOCK_RETRIES);
+    bool deferred = tpm.parameters.lock.incoming && !given_states_exist();
+
+    return deferred ? TPM_SUCCESS : tpm_lock_storage(STORAGE_LOCK_RETRIES);
 }
 
 static TPM_RESULT delete_stored_volatile(void)
@@ -121,7 +124,9 @@ static TPM_RESULT start_library(void)
                   "without them no TPM is started");
         return tpm_result_failure(tpm.parameters.version);
     }
-    TPM_RESULT result = TPMLIB_MainInit();
+    TPM_RESULT result = given_states_hand_over();
+    if (result == TPM_SUCCESS)
+        result = TPMLIB_MainInit();
     struct callback_failures failures = callbacks_failures();
     if (result == TPM_SUCCESS)
         result = failures.load_result;
@@ -146,9 +151,11 @@ TPM_RESULT tpm_start(bool delete_volatile)
         }
     }
     if (result != TPM_SUCCESS) {
-        log_error("The TPM cannot start: result %#x", result);
+        log_error("The TPM cannot start: result %#x%s", result,
+                  given_states_exist() ? "; the blobs that were set are kept for the next INIT" : "");
         return result;
     }
+    given_states_forget();
     tpm.shut_down = false;
     tpm.running = true;
     log_info("TPM %s started", tpm.parameters.version == TPM_VERSION_2_0 ? "2.0" : "1.2");
@@ -223,6 +230,7 @@ void tpm_stop(void)
 void tpm_release(void)
 {
     response_free(&tpm.response);
+    given_states_forget();
 }
 
 bool tpm_is_running(void)
@@ -488,28 +496,6 @@ void tpm_state_blob_fetched(enum state_type type)
     storage_lock_blob_fetched(&tpm.states.lock, type);
 }
 
-static enum TPMLIB_StateType library_state_type(enum state_type type)
-{
-    switch (type) {
-    case STATE_PERMANENT:
-        return TPMLIB_STATE_PERMANENT;
-    case STATE_VOLATILE:
-        return TPMLIB_STATE_VOLATILE;
-    case STATE_SAVE:
-        break;
-    }
-    return TPMLIB_STATE_SAVE_STATE;
-}
-
-static TPM_RESULT hand_over_state(enum state_type type, const struct buffer *plain)
-{
-    TPM_RESULT result =
-        TPMLIB_SetState(library_state_type(type), plain->data, (uint32_t)plain->size);
-    if (result != TPM_SUCCESS)
-        log_error("libtpms refuses the %s blob: result %#x", state_type_name(type), result);
-    return result;
-}
-
 TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm_bytes blob)
 {
     struct buffer plain = {0};
@@ -523,7 +509,7 @@ TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm
                                                  blob, encrypted, &plain, &error),
                                &error);
     if (result == TPM_SUCCESS)
-        result = hand_over_state(type, &plain);
+        result = given_states_set(type, &plain);
     buffer_free(&plain);
     return result;
 }

@@ -42,8 +42,9 @@ struct tpm_parameters {
  * deferred.  Once, before anything else.  0 or -1. */
 int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
 
-/* Starts the TPM from its stored states, ending a running one first.  With `delete_volatile` the
- * volatile state is removed once it was read.  A failure is logged. */
+/* Starts the TPM from the states that were set, else from its stored ones, ending a running one
+ * first.  With `delete_volatile` the volatile state is removed once it was read.  A failure is
+ * logged, and leaves what was set for the next start. */
 TPM_RESULT tpm_start(bool delete_volatile);
 
 /* Ends a running TPM: TPM2_Shutdown if due (COMPAT §3, "Behaviour"), then libtpms' end. */
@@ -111,7 +112,7 @@ TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffe
 /* Tells that a client has fetched a whole blob: may release the storage lock (COMPAT §5). */
 void tpm_state_blob_fetched(enum state_type type);
 
-/* Takes a blob as the state for the next start; an empty one clears that state. */
+/* Takes a blob as the state for the next start that succeeds; an empty one clears that state. */
 TPM_RESULT tpm_set_state_blob(enum state_type type, bool encrypted, struct swtpm_bytes blob);
 
 /* Flags of GET_CONFIG: which keys are set. */

@@ -2,6 +2,7 @@
 """State blobs in and out, by ioctl and by read and write (COMPAT §3, §4, §6)."""
 
 import errno
+import resource
 import struct
 
 import ptm
@@ -145,6 +146,25 @@ class Upload(TpmTest):
             self.assertEqual(self.by_write(file, VOLATILE, self.volatile, size), ptm.SUCCESS)
             self.check_resumed(daemon, file)
 
+    def test_what_was_set_survives_an_init_that_fails(self):
+        daemon = self.start()
+        file = daemon.open()
+        self.assertEqual(Control(file).set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
+        self.assertEqual(Control(file).set_blob(VOLATILE, 0, self.volatile), ptm.SUCCESS)
+        limits = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        self.assertEqual(Control(file).init(), tpm2.RC_FAILURE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, limits)
+        self.check_resumed(daemon, file)
+
+    def test_what_was_set_is_for_one_start(self):
+        daemon = self.start()
+        file = daemon.open()
+        self.assertEqual(Control(file).set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
+        self.assertEqual(Control(file).set_blob(VOLATILE, 0, self.volatile), ptm.SUCCESS)
+        self.check_resumed(daemon, file)
+        self.assertEqual(Control(file).init(), ptm.SUCCESS)
+        self.assertEqual(tpm2.Tpm2(file).code(tpm2.startup()), tpm2.RC_SUCCESS)
+
     def test_a_last_part_may_follow_what_was_written(self):
         daemon = self.start()
         file = daemon.open()
@@ -177,6 +197,19 @@ class Upload(TpmTest):
         file = daemon.open()
         self.assertEqual(Control(file).set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
         self.assertEqual(Control(file).set_blob(VOLATILE, 0, self.volatile), ptm.SUCCESS)
+        self.check_resumed(daemon, file)
+
+    def test_a_refused_part_is_not_prepended_to_the_next_transfer(self):
+        daemon = self.start()
+        file = daemon.open()
+        control = Control(file)
+        control.set_blob_part(VOLATILE, 0, self.volatile[:BLOB_PART_MAX])
+        self.assertEqual(control.init(), ptm.SUCCESS)
+        self.assertEqual(control.set_blob_part(VOLATILE, 0, self.volatile[BLOB_PART_MAX:6000]),
+                         ptm.TPM_BAD_ORDINAL)
+        self.assertEqual(control.stop(), ptm.SUCCESS)
+        self.assertEqual(control.set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
+        self.assertEqual(control.set_blob(VOLATILE, 0, self.volatile), ptm.SUCCESS)
         self.check_resumed(daemon, file)
 
     def test_another_type_in_between_starts_anew(self):

@@ -96,6 +96,21 @@ class Migration:
             guest.tpm.startup()
             self.assertEqual(guest.traces()[0], traces[0])
 
+    def test_an_init_before_the_source_has_let_go_may_be_repeated(self):
+        with self.daemon("release-lock-outgoing") as first:
+            control, guest = self.source(first)
+            traces = guest.traces()
+            with self.daemon("incoming") as second:
+                file = second.open()
+                other_control = Control(file)
+                for kind in (PERMANENT, VOLATILE):
+                    flags, blob = control.get_blob(kind)
+                    self.assertEqual(other_control.set_blob(kind, flags, blob), 0)
+                self.assertNotEqual(other_control.init(), 0)
+                fetch(control)
+                self.assertEqual(other_control.init(), 0)
+                self.assertEqual(self.guest(file).traces(), traces)
+
     def test_a_cancelled_migration_goes_on_at_the_source(self):
         with self.daemon("release-lock-outgoing") as first:
             control, guest = self.source(first)
