@@ -10,6 +10,8 @@
  *         -Wl,-z,defs,-z,relro,-z,now -o storage-mem.so storage-mem.c
  */
 
+#define _DEFAULT_SOURCE /* explicit_bzero, also where -std=c11 is given */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

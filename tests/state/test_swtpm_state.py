@@ -425,10 +425,21 @@ class StateTool(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"there is a TPM in", done.stderr)
 
+    def test_copy_of_nothing_makes_nothing(self):
+        os.mkdir(self.path("empty"))
+        for source, tpm2, words in ((self.path("empty"), True, "there is no TPM 2 in"),
+                                    (self.state, False, "add --tpm2")):
+            done = run(ours("swtpm-state"), "copy", "--plugin-dir", PLUGINS,
+                       *(["--tpm2"] if tpm2 else []), "--tpmstate", f"dir={source}",
+                       "--to", f"dir={self.path('copy')}")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr.decode())
+            self.assertFalse(os.path.exists(self.path("copy")))
+
     def test_copy_checks_with_a_key_and_onto_itself(self):
         self.refuse(1, f"state '{PERMANENT}': not encrypted", "copy", *self.keys.options("raw128"),
                     "--to", f"dir={self.path('copy')}")
-        self.refuse(1, "is locked", "copy", "--replace", "--to", f"dir={self.state}")
+        self.refuse(1, "option --to: cannot lock", "copy", "--replace", "--to", f"dir={self.state}")
 
     # ---------------------------------------------------------------- another user
 

@@ -47,9 +47,7 @@ int command_copy(const struct command_context *context, struct error *error)
 {
     struct state_change change = {0};
 
-    int result = occupancy_check_permanent(context->place, context->version, error);
-    if (result == 0)
-        result = occupancy_check_free(context->destination, context->version,
+    int result = occupancy_check_free(context->destination, context->version,
                                       context->options->replace, error);
     for (size_t i = 0; i < STATE_VALUES && result == 0; i++)
         result = add_value(context, i, &change, error);

@@ -5,6 +5,7 @@
 #include "sandbox/privileges.h"
 #include "tools/command_line.h"
 #include "tools/swtpm_state/commands.h"
+#include "tools/swtpm_state/occupancy.h"
 #include "tools/swtpm_state/options.h"
 #include "util/log.h"
 #include "util/version.h"
@@ -52,7 +53,13 @@ static int open_places(struct workplace *work, enum tpm_version version, struct 
         return -1;
     if (work->options->destination == NULL)
         return 0;
-    return place_open(&work->destination, PLACE_MAKE, version, work->keys.key, error);
+    /* A copy of nothing must not leave an empty store behind. */
+    if (occupancy_check_taken(&work->place, version, error) != 0)
+        return -1;
+    if (place_open(&work->destination, PLACE_MAKE, version, work->keys.key, error) == 0)
+        return 0;
+    error_prefix(error, "option --to: ");
+    return -1;
 }
 
 static int run(const struct command *command, const struct options *options, struct error *error)

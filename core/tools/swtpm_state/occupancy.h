@@ -12,6 +12,9 @@
 int occupancy_check_free(const struct place *place, enum tpm_version version, bool replace,
                          struct error *error);
 
+/* There is a TPM of that version. */
+int occupancy_check_taken(const struct place *place, enum tpm_version version, struct error *error);
+
 /* There is a permanent state, for other states to go with. */
 int occupancy_check_permanent(const struct place *place, enum tpm_version version,
                               struct error *error);
