@@ -33,6 +33,7 @@ class Result:
 
     def __init__(self):
         self.counts = {}
+        self.stacks = {}
         self.struck = False
         self.spared = False
         self.caller = ""
@@ -74,6 +75,7 @@ class _AnyRun:
 
     def _note_injection(self):
         self.result.counts = self.injector.counts()
+        self.result.stacks = self.injector.stacks()
         self.result.struck = self.injector.struck
         self.result.spared = self.injector.spared
         self.result.caller = self.injector.caller
@@ -205,8 +207,8 @@ class _Run(_AnyRun):
             # Who was told that there will be no end has to ask again.
             if self.result.heard is not None and self.daemon.is_alive():
                 self.daemon.signal(signal.SIGTERM)
-            self.injector.end()
             self._check_end(self.daemon.wait_end())
+            self.injector.end()
         elif not self._is_fenced():
             self._check_recovery(session)
         self._check_heard()

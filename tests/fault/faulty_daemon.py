@@ -21,6 +21,11 @@ class FaultyDaemon(Daemon):
 
     said = ""
 
+    @property
+    def log(self):
+        """The one that was renamed, too: what fails before the next is opened is told there."""
+        return self._text("log.1") + super().log
+
     def discard(self):
         if os.path.isdir(self.directory):
             self.said = self.report

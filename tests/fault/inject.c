@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -95,6 +96,22 @@ static bool is_library(const void *caller)
     return false;
 }
 
+/* FNV-1a of the offsets of the return addresses in their modules. */
+static uint32_t hash_stack(void)
+{
+    void *frames[64];
+    struct dl_find_object module;
+    uint32_t hash = 2166136261;
+    int count = backtrace(frames, sizeof frames / sizeof *frames);
+
+    for (int i = 0; i < count; i++) {
+        bool is_known = _dl_find_object(frames[i], &module) == 0;
+        uintptr_t base = is_known ? module.dlfo_link_map->l_addr : 0;
+        hash = (hash ^ (uint32_t)((uintptr_t)frames[i] - base)) * 16777619;
+    }
+    return hash;
+}
+
 __attribute__((constructor)) static void map_control(void)
 {
     const char *path = getenv("SWTPM_FAULT_CONTROL");
@@ -112,6 +129,7 @@ __attribute__((constructor)) static void map_control(void)
     }
     close(fd);
     dl_iterate_phdr(note_library, &count);
+    hash_stack(); /* the first time, backtrace(3) loads a library */
     control = mapped;
 }
 
@@ -132,6 +150,8 @@ bool fault_strikes(enum fault_class class, const void *caller)
     if (class == FAULT_MEMORY && is_library(caller))
         class = FAULT_LIBRARY_MEMORY;
     uint32_t number = ++control->counts[class];
+    if (control->number == 0 && class <= FAULT_LIBRARY_MEMORY && number <= FAULT_STACKS)
+        control->stacks[class][number - 1] = hash_stack();
     if (class != control->class || number != control->number)
         return false;
     control->struck = FAULT_STRUCK;

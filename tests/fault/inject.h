@@ -80,6 +80,9 @@ enum fault_end {
     FAULT_SPARED = 2 /* no such call can fail in this way */
 };
 
+/* So many calls of a class have their stacks noted. */
+enum { FAULT_STACKS = 131072 };
+
 struct fault_control {
     _Atomic uint32_t active; /* calls are counted */
     uint32_t from_main;      /* sets `active` when main() is entered */
@@ -90,6 +93,9 @@ struct fault_control {
     _Atomic uint32_t struck; /* enum fault_end */
     _Atomic uint32_t counts[FAULT_CLASSES];
     char caller[256]; /* who made it: MODULE+0xOFFSET */
+    /* Of FAULT_MEMORY and FAULT_LIBRARY_MEMORY, by number from 0, while nothing is to fail: a hash
+     * of the return addresses, the same in each process. */
+    uint32_t stacks[FAULT_LIBRARY_MEMORY + 1][FAULT_STACKS];
 };
 
 /* Counts a call of a class.  Whether it has to fail; errno is then what it has to fail with. */

@@ -28,6 +28,10 @@ def _class_names():
 
 CLASSES = _class_names()
 
+# The classes whose calls have their stacks noted, and for how many of them.
+ALLOCATIONS = ("memory", "library-memory")
+_STACKS = 131072
+
 
 class _Control(ctypes.Structure):
     """struct fault_control"""
@@ -36,7 +40,8 @@ class _Control(ctypes.Structure):
                 ("number_of_class", ctypes.c_uint32), ("number", ctypes.c_uint32),
                 ("manner", ctypes.c_uint32), ("error", ctypes.c_int32),
                 ("struck", ctypes.c_uint32), ("counts", ctypes.c_uint32 * len(CLASSES)),
-                ("caller", ctypes.c_char * 256)]
+                ("caller", ctypes.c_char * 256),
+                ("stacks", ctypes.c_uint32 * _STACKS * len(ALLOCATIONS))]
 
 
 class Fault(collections.namedtuple("Fault", "name manner error")):
@@ -110,8 +115,8 @@ class Injector:
     def __init__(self, directory, point=None, from_main=False):
         with tempfile.NamedTemporaryFile(dir=directory, prefix="fault.", delete=False) as file:
             self.path = file.name
-            file.truncate(mmap.PAGESIZE)
-            self._memory = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+            file.truncate(ctypes.sizeof(_Control))
+            self._memory = mmap.mmap(file.fileno(), ctypes.sizeof(_Control))
         self._control = _Control.from_buffer(self._memory)
         self._control.from_main = from_main
         if point is not None:
@@ -148,3 +153,8 @@ class Injector:
     def counts(self):
         """{class: calls}, without those that were never made."""
         return {name: count for name, count in zip(CLASSES, self._control.counts) if count}
+
+    def stacks(self):
+        """{class: a hash of the call stack of each call}, of a run without a fault."""
+        return {name: self._control.stacks[i][:self._control.counts[i]]
+                for i, name in enumerate(ALLOCATIONS)}
