@@ -24,6 +24,9 @@ static const struct seccomp_condition append_only = {
     .value = O_WRONLY | O_APPEND | O_NOFOLLOW,
     .text = "only to append, not following a link"};
 
+static const struct seccomp_condition asks_for_terminal = {
+    .argument = 1, .mask = UINT64_MAX, .value = TCGETS, .text = "only TCGETS"};
+
 /* These hold for everybody who asks for the call. */
 static const struct {
     const char *name;
@@ -51,6 +54,8 @@ static const struct core_call core_calls[] = {
     {"mprotect", 0, "the worker's heap grows", NULL},
     {"dup3", 0, "a signal wakes the loop, the background gets its streams, a new log", NULL},
     {"restart_syscall", 0, "a wait goes on after SIGSTOP and SIGCONT", NULL},
+    {"ioctl", 0, "libtpms tells a character device, the terminal or /dev/null, of its failure",
+     &asks_for_terminal},
     {"exit", 0, "the worker thread ends", NULL},
     {"exit_group", 0, "the process ends", NULL},
     {"openat", SECCOMP_LOG_FILE, "the log file, again", &append_only},
