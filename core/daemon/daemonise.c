@@ -10,36 +10,39 @@
 #include <unistd.h>
 
 #include "daemon/exit_code.h"
-#include "util/log.h"
 
 /* The child ended without a word: a signal, most likely. */
-static int explain_silent_end(pid_t child)
+static enum daemonise_role explain_silent_end(pid_t child, struct error *error)
 {
     int status = 0;
 
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        log_error("swtpm_cuse: the process ended before the device was ready: signal %d (%s)%s",
+        error_set(error, "the process ended before the device was ready: signal %d (%s)%s",
                   WTERMSIG(status), strsignal(WTERMSIG(status)),
                   WTERMSIG(status) == SIGSYS ? "; --seccomp action=log tells which system call the "
                                                "sandbox does not allow"
                                              : "");
     else
-        log_error("swtpm_cuse: the process ended before the device was ready");
-    return EXIT_CODE_FAILURE;
+        error_set(error, "the process ended before the device was ready");
+    return DAEMONISE_LOST;
 }
 
-static int wait_for_report(int fd, pid_t child)
+static enum daemonise_role wait_for_report(int fd, pid_t child, int *exit_code,
+                                           struct error *error)
 {
-    unsigned char exit_code;
-    ssize_t got;
+    unsigned char byte;
 
-    do
-        got = read(fd, &exit_code, 1);
-    while (got < 0 && errno == EINTR);
+    ssize_t got = TEMP_FAILURE_RETRY(read(fd, &byte, 1));
     close(fd);
-    return got == 1 ? exit_code : explain_silent_end(child);
+    if (got != 1) {
+        /* One that lives, and was not heard, must not go on behind a command that has failed. */
+        kill(child, SIGTERM);
+        return explain_silent_end(child, error);
+    }
+    *exit_code = byte;
+    return DAEMONISE_PARENT;
 }
 
 enum daemonise_role daemonise(struct daemonise *daemonise, int *exit_code, struct error *error)
@@ -60,8 +63,7 @@ enum daemonise_role daemonise(struct daemonise *daemonise, int *exit_code, struc
     }
     if (child > 0) {
         close(ends[1]);
-        *exit_code = wait_for_report(ends[0], child);
-        return DAEMONISE_PARENT;
+        return wait_for_report(ends[0], child, exit_code, error);
     }
     close(ends[0]);
     setsid();
@@ -83,7 +85,7 @@ void daemonise_report(struct daemonise *daemonise, int exit_code, int keep_stder
             dup3(daemonise->null_fd, STDERR_FILENO, 0);
     }
     /* A parent that was killed meanwhile needs no report. */
-    ssize_t ignored = write(daemonise->report_fd, &byte, 1);
+    ssize_t ignored = TEMP_FAILURE_RETRY(write(daemonise->report_fd, &byte, 1));
     (void)ignored;
     close(daemonise->report_fd);
     close(daemonise->null_fd);

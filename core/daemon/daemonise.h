@@ -18,7 +18,8 @@ struct daemonise {
 enum daemonise_role {
     DAEMONISE_FAILED = -1, /* no fork; a message is set */
     DAEMONISE_CHILD = 0,
-    DAEMONISE_PARENT = 1   /* the child has reported; *exit_code is what to end with */
+    DAEMONISE_PARENT = 1,  /* the child has reported; *exit_code is what to end with */
+    DAEMONISE_LOST = 2     /* the child has ended without a report; a message is set */
 };
 
 /* Forks.  The child is the leader of a new session. */

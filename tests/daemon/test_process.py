@@ -71,8 +71,10 @@ class Background(TpmTest):
     def test_a_daemon_that_is_killed_before_the_device_works_is_an_error_of_the_command(self):
         # At the other end of this channel nobody asks for the device.
         channel, silent_kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        log = os.path.join(self.directory(), "log")
         with channel, silent_kernel, subprocess.Popen(
                 [PROGRAM, "--name", "vtpm-test", "--tpm2", "--plugin-dir", PLUGINS,
+                 "--log", f"file={log}",
                  "--seccomp", "action=none", "--cuse-fd", str(channel.fileno()),
                  "--tpmstate", tpmstate(self.directory())],
                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[channel.fileno()],
@@ -82,6 +84,8 @@ class Background(TpmTest):
         self.assertEqual(command.returncode, 1)
         self.assertRegex(errors, r"\Aswtpm_cuse: the process ended before the device was ready: "
                                  r"signal 9 \(Killed\)\n\Z")
+        with open(log, encoding="utf-8") as file:
+            self.assertIn("signal 9", file.read())
 
     @staticmethod
     def child_of(pid):
