@@ -43,7 +43,7 @@ static int check_is_capture(int fd, const char *path, struct error *error)
 {
     uint32_t type;
 
-    ssize_t size = pread(fd, &type, sizeof type, 0);
+    ssize_t size = TEMP_FAILURE_RETRY(pread(fd, &type, sizeof type, 0));
     if (size < 0)
         return fail(error, "read", path);
     if (size == 0 || (size == sizeof type && type == PCAPNG_SECTION_TYPE))
