@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libtpms/tpm_types.h>
+#include <libtpms/tpm_error.h>
+
 #include "daemon/confinement.h"
 #include "daemon/daemonise.h"
 #include "daemon/device_name.h"
@@ -366,6 +369,14 @@ static const step steps_after_fork[] = {
     return_memory,
 };
 
+/* On standard error, where a person waits, and in the log. */
+static void complain(const struct error *error)
+{
+    fprintf(stderr, "swtpm_cuse: %s\n", error->text);
+    if (log_fd() != STDERR_FILENO)
+        log_error("%s", error->text);
+}
+
 static int run_steps(struct daemon *daemon, const step *steps, size_t count)
 {
     struct error error;
@@ -373,9 +384,7 @@ static int run_steps(struct daemon *daemon, const step *steps, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (steps[i](daemon, &error) == 0)
             continue;
-        fprintf(stderr, "swtpm_cuse: %s\n", error.text);
-        if (log_fd() != STDERR_FILENO)
-            log_error("%s", error.text);
+        complain(&error);
         return -1;
     }
     return 0;
@@ -408,8 +417,8 @@ static int serve(struct daemon *daemon)
 }
 
 /* The lock goes before the device, so that a successor that saw the device go finds the state
- * free. */
-static void release(struct daemon *daemon)
+ * free.  -1 if the TPM's state could not be stored. */
+static int release(struct daemon *daemon)
 {
     struct error ignored;
 
@@ -418,7 +427,7 @@ static void release(struct daemon *daemon)
         state_store_allow_waiting(daemon->store, false);
     if (worker_is_busy())
         device_finish_command(daemon->device);
-    tpm_stop();
+    int result = tpm_stop() == TPM_SUCCESS ? 0 : -1;
     worker_stop();
     notify_stopping(daemon->notify_fd, &ignored);
     tpm_release();
@@ -438,6 +447,7 @@ static void release(struct daemon *daemon)
         close(daemon->channel_fd);
     if (daemon->notify_fd >= 0)
         close(daemon->notify_fd);
+    return result;
 }
 
 static int run_child(struct daemon *daemon)
@@ -447,7 +457,8 @@ static int run_child(struct daemon *daemon)
     if (run_steps(daemon, steps_after_fork, sizeof steps_after_fork / sizeof *steps_after_fork) ==
         0)
         exit_code = serve(daemon);
-    release(daemon);
+    if (release(daemon) != 0)
+        exit_code = EXIT_CODE_FAILURE;
     daemonise_report(&daemon->daemonise, exit_code, true);
     return exit_code;
 }
@@ -488,8 +499,11 @@ int daemon_run(const struct config *config)
         return run_child(&daemon);
     case DAEMONISE_PARENT:
         return run_parent(&daemon, exit_code);
+    case DAEMONISE_LOST:
+        complain(&error);
+        return run_parent(&daemon, EXIT_CODE_FAILURE);
     case DAEMONISE_FAILED:
-        fprintf(stderr, "swtpm_cuse: %s\n", error.text);
+        complain(&error);
         break;
     }
     release(&daemon);

@@ -161,15 +161,13 @@ static void lock_storage(const struct call *call)
 
 static void shut_down(const struct call *call)
 {
-    tpm_stop();
-    reply_result(call->request, TPM_SUCCESS);
+    reply_result(call->request, tpm_stop());
     call->control->shut_down = true;
 }
 
 static void stop(const struct call *call)
 {
-    tpm_stop();
-    reply_result(call->request, TPM_SUCCESS);
+    reply_result(call->request, tpm_stop());
 }
 
 static void get_established(const struct call *call)

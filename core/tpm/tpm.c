@@ -137,8 +137,9 @@ static TPM_RESULT start_library(void)
 
 TPM_RESULT tpm_start(bool delete_volatile)
 {
-    tpm_stop();
-    TPM_RESULT result = lock_for_start();
+    TPM_RESULT result = tpm_stop();
+    if (result == TPM_SUCCESS)
+        result = lock_for_start();
     if (result == TPM_SUCCESS)
         result = choose_version_and_profile();
     if (result == TPM_SUCCESS) {
@@ -216,15 +217,20 @@ static void shut_down_if_due(void)
         log_write(LOG_LEVEL_CONTROL, "The TPM refused TPM2_Shutdown before its end");
 }
 
-void tpm_stop(void)
+/* A TPM that refuses TPM2_Shutdown, because it had no Startup or has failed before, loses nothing
+ * by its end that a client does not know of; one whose state is not stored may. */
+TPM_RESULT tpm_stop(void)
 {
     if (!tpm.running)
-        return;
+        return TPM_SUCCESS;
+    callbacks_forget_failures();
     shut_down_if_due();
     TPMLIB_Terminate();
     state_store_forget(tpm.states.store);
     tpm.running = false;
     log_info("TPM stopped");
+    return callbacks_failures().store_failed ? tpm_result_failure(tpm.parameters.version)
+                                             : TPM_SUCCESS;
 }
 
 void tpm_release(void)

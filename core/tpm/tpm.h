@@ -43,12 +43,13 @@ struct tpm_parameters {
 int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
 
 /* Starts the TPM from the states that were set, else from its stored ones, ending a running one
- * first.  With `delete_volatile` the volatile state is removed once it was read.  A failure is
- * logged, and leaves what was set for the next start. */
+ * first; if that fails (tpm_stop), none is started.  With `delete_volatile` the volatile state is
+ * removed once it was read.  A failure is logged, and leaves what was set for the next start. */
 TPM_RESULT tpm_start(bool delete_volatile);
 
-/* Ends a running TPM: TPM2_Shutdown if due (COMPAT §3, "Behaviour"), then libtpms' end. */
-void tpm_stop(void);
+/* Ends a running TPM: TPM2_Shutdown if due (COMPAT §3, "Behaviour"), then libtpms' end.  The TPM is
+ * stopped in each case; a failure, which is logged, says that its state could not be stored. */
+TPM_RESULT tpm_stop(void);
 
 bool tpm_is_running(void);
 enum tpm_version tpm_version(void);

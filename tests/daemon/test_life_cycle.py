@@ -41,6 +41,33 @@ class InitStopShutdown(TpmTest):
             os.rmdir(os.path.join(directory, name))
             self.assertEqual(Control(daemon.open()).init(), SUCCESS)
 
+    @only_for("dir", reason="a directory stands where the temporary file would")
+    def test_the_end_of_a_tpm_that_cannot_be_stored_is_a_failure(self):
+        ends = {"STOP": (lambda daemon, control: control.stop(), 0x101),
+                "INIT": (lambda daemon, control: control.init(), 0x101),
+                "SHUTDOWN": (lambda daemon, control: control.shutdown(), 0x101),
+                "SIGTERM": (lambda daemon, control: daemon.terminate(), 1)}
+        for name, (end, result) in ends.items():
+            with self.subTest(end=name):
+                daemon, file, _ = self.start_running()
+                control = Control(file)
+                obstacle = os.path.join(daemon.state_directory, "TMP2-00.permall")
+                os.mkdir(obstacle)
+                self.assertEqual(end(daemon, control), result)
+                self.assertIn("TMP2-00.permall", daemon.log)
+                if name in ("STOP", "INIT"):
+                    # It is stopped all the same.
+                    os.rmdir(obstacle)
+                    self.assertEqual(control.stop(), SUCCESS)
+                    self.assertEqual(control.init(), SUCCESS)
+
+    @only_for("dir", reason="a directory stands where the temporary file would")
+    def test_the_end_of_a_tpm_that_has_failed_before_is_none(self):
+        daemon, file, client = self.start_running()
+        os.mkdir(os.path.join(daemon.state_directory, "TMP2-00.permall"))
+        self.assertEqual(client.code(tpm2.nv_define(NV_INDEX, 8)), tpm2.RC_FAILURE)
+        self.assertEqual(Control(file).stop(), SUCCESS)
+
     def test_stop_and_init_in_any_order_and_number(self):
         for tpm_2 in (True, False):
             _, file, client = self.start_running(tpm2=tpm_2)
