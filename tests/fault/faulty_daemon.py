@@ -49,7 +49,7 @@ class FaultyDaemon(Daemon):
         except TimeoutError as error:
             raise Hang("neither a device nor an end") from error
         except OSError:
-            self._wait_process()
+            self._wait_process("no device, and no end of the process")
             return False
         if self.background:
             return self._is_in_background()
@@ -65,17 +65,17 @@ class FaultyDaemon(Daemon):
         except (subprocess.TimeoutExpired, TimeoutError) as error:
             raise Hang("the process does not end") from error
 
-    def _wait_process(self):
+    def _wait_process(self, without):
         try:
             self.exit_code = self._process.wait(LIMIT)
         except subprocess.TimeoutExpired as error:
-            raise Hang("no device, and no end of the process") from error
+            raise Hang(without) from error
 
     def _is_in_background(self):
-        code = self._process.wait(LIMIT)
-        if code != 0:
-            self.exit_code = code
+        self._wait_process("a device, and no end of the process in the foreground")
+        if self.exit_code != 0:
             return False
+        self.exit_code = None  # that of the process in the background is to come
         self._pid_from_file()
         return True
 

@@ -118,8 +118,29 @@ FAILING(FAULT_MAKE_DESCRIPTOR, int, -1, socket, (int domain, int type, int proto
 FAILING(FAULT_CONNECT, int, -1, connect, (int fd, __CONST_SOCKADDR_ARG to, socklen_t size),
         (fd, to, size))
 FAILING(FAULT_DUPLICATE, int, -1, dup, (int fd), (fd))
-FAILING(FAULT_DUPLICATE, int, -1, dup2, (int fd, int to), (fd, to))
-FAILING(FAULT_DUPLICATE, int, -1, dup3, (int fd, int to, int flags), (fd, to, flags))
+
+/* The number that these are given is within the limit. */
+static bool replacing_fails(const void *caller)
+{
+    if (!fault_strikes(FAULT_DUPLICATE, caller))
+        return false;
+    bool fits = fault_control()->error != EMFILE;
+    if (!fits)
+        fault_spare();
+    return fits;
+}
+
+int dup2(int fd, int to)
+{
+    NEXT(dup2);
+    return replacing_fails(CALLER) ? -1 : next(fd, to);
+}
+
+int dup3(int fd, int to, int flags)
+{
+    NEXT(dup3);
+    return replacing_fails(CALLER) ? -1 : next(fd, to, flags);
+}
 
 /* Only locks wait or run out, only a duplicate needs a number, and the rest wants an open file. */
 static bool fcntl_fails(int command, const void *caller)
