@@ -23,14 +23,17 @@ int occupancy_check_free(const struct place *place, enum tpm_version version, bo
 int occupancy_check_taken(const struct place *place, enum tpm_version version, struct error *error)
 {
     struct state_listing listing;
-    bool is_2 = version == TPM_VERSION_2_0;
 
     if (state_listing_read(place->storage, version, &listing, error) != 0)
         return -1;
     if (listing.state[STATE_PERMANENT].exists)
         return 0;
-    error_set(error, "there is no TPM %s in %s; if it is a TPM %s, %s", is_2 ? "2" : "1.2",
-              place->options.location, is_2 ? "1.2" : "2", is_2 ? "leave out --tpm2" : "add --tpm2");
+    if (version == TPM_VERSION_2_0)
+        error_set(error, "there is no TPM 2 in %s; if it is a TPM 1.2, leave out --tpm2",
+                  place->options.location);
+    else
+        error_set(error, "there is no TPM 1.2 in %s; if it is a TPM 2, add --tpm2",
+                  place->options.location);
     return -1;
 }
 
