@@ -88,6 +88,18 @@ class OurPlugins(WithDirectory):
     def test_storage_dir_passes_everything(self):
         self.check("storage-dir.so", skipped=LIST_STORES)
 
+    def test_storage_dir_passes_for_who_is_not_root(self):
+        if os.geteuid() != 0:
+            self.skipTest("the other tests run as such a user already")
+        directory = tempfile.mkdtemp(prefix="conformance.", dir="/tmp")
+        self.addCleanup(shutil.rmtree, directory)
+        os.chmod(directory, 0o755)
+        for file in ours("swtpm-plugin-check"), os.path.join(PLUGINS, "storage-dir.so"):
+            shutil.copy(file, directory)
+        done = run(os.path.join(directory, "swtpm-plugin-check"), "--only", "S3[0-9]",
+                   os.path.join(directory, "storage-dir.so"), user="nobody", timeout=TIMEOUT)
+        self.assertEqual(done.returncode, 0, done.stdout.decode())
+
     def test_storage_file_passes_everything(self):
         self.check("storage-file.so", skipped=LIST_STORES)
 
@@ -299,6 +311,7 @@ class CommandLine(unittest.TestCase):
         for arguments, words in (
                 ([], b"are needed"),
                 ([plugin, "a", "b"], b"are needed"),
+                (["--only", "S99", plugin], b"--only 'S99' matches no sentence"),
                 (["--nonsense"], b"unknown or incomplete option"),
                 (["--timeout", "0", plugin], b"--timeout '0'"),
                 (["--timeout", "1x", plugin], b"--timeout '1x'"),
@@ -319,6 +332,18 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual(check.status, 1)
                 self.assertRegex(check.text, rf"Bail out! LOCATION '.*' makes no store: .*{words}")
                 self.assertNotIn("not ok", check.text.replace("not ok 2 ", ""))
+
+    def test_output_that_is_lost_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([ours("swtpm-plugin-check"), "--only", "S1",
+                                   os.path.join(PLUGINS, "storage-dir.so")],
+                                  stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"No space left on device", done.stderr)
+
+    def test_checks_of_the_file_alone_need_no_location(self):
+        check = Check("--only", "S1", os.path.join(PLUGINS, "storage-lmdb.so"))
+        self.assertEqual((check.status, check.passed), (0, ["S1"]), check.text)
 
     def test_the_plan_is_kept(self):
         check = Check("--only", "S[3-5]", os.path.join(PLUGINS, "crypto-gnutls.so"))

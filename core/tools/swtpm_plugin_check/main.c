@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "plugin/search.h"
+#include "tools/command_line.h"
 #include "tools/swtpm_plugin_check/checks.h"
 #include "tools/swtpm_plugin_check/options.h"
 #include "tools/swtpm_plugin_check/tree.h"
@@ -192,12 +193,13 @@ static void run_checks(struct subject *subject, const struct options *options,
 {
     for (size_t i = 0; i < check_count; i++) {
         const struct check *check = &check_table[i];
+        if (!is_wanted(check, subject, options))
+            continue;
         if (check->kind != CHECK_FILE && subject->plugin == NULL && !is_ready(subject, options)) {
             totals->counts[CHECK_FAILED]++;
             return;
         }
-        if (is_wanted(check, subject, options))
-            run_check(check, subject, options, totals);
+        run_check(check, subject, options, totals);
     }
 }
 
@@ -215,9 +217,14 @@ static int check_plugin(struct subject *subject, const struct options *options)
     char directory[] = "/tmp/swtpm-plugin-check.XXXXXX";
     char location[sizeof directory + 8];
     struct totals totals = {0};
+    struct error error;
 
+    if (count_wanted(subject, options) == 0) {
+        error_set(&error, "--only '%s' matches no sentence for this kind of plugin; --list shows "
+                          "their marks", options->only);
+        return complain(&error);
+    }
     if (mkdtemp(directory) == NULL) {
-        struct error error;
         error_set(&error, "cannot make '%s': %s", directory, strerror(errno));
         return complain(&error);
     }
@@ -228,7 +235,8 @@ static int check_plugin(struct subject *subject, const struct options *options)
     tree_remove(directory);
     printf("# %u passed, %u failed, %u skipped\n", totals.counts[CHECK_PASSED],
            totals.counts[CHECK_FAILED], totals.counts[CHECK_SKIPPED]);
-    return totals.counts[CHECK_FAILED] > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    int written = command_line_finish_output("swtpm-plugin-check");
+    return totals.counts[CHECK_FAILED] > 0 ? EXIT_FAILURE : written;
 }
 
 int main(int argc, char **argv)
@@ -250,5 +258,5 @@ int main(int argc, char **argv)
         return complain(&error);
     else
         return check_plugin(&subject, &options);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return command_line_finish_output("swtpm-plugin-check");
 }

@@ -162,12 +162,15 @@ static struct modes modes_under(const struct subject *subject, unsigned index, m
     return modes;
 }
 
+/* It leaves the owner his rights: who has not those of root could not use a new directory. */
+enum { HOSTILE_UMASK = 0077 };
+
 /* Not all files: a lock file may have a mode that others rely on. */
 void check_file_mode(const struct subject *subject)
 {
     store_need_numbers(subject);
     struct modes free = modes_under(subject, 0, 0);
-    struct modes masked = modes_under(subject, 1, 0777);
+    struct modes masked = modes_under(subject, 1, HOSTILE_UMASK);
 
     if (free.files == 0)
         check_skip("a new store is no new file, or its file system keeps no time of birth");
