@@ -203,12 +203,12 @@ class Upload(TpmTest):
         daemon = self.start()
         file = daemon.open()
         control = Control(file)
+        self.assertEqual(control.set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
         control.set_blob_part(VOLATILE, 0, self.volatile[:BLOB_PART_MAX])
         self.assertEqual(control.init(), ptm.SUCCESS)
         self.assertEqual(control.set_blob_part(VOLATILE, 0, self.volatile[BLOB_PART_MAX:6000]),
                          ptm.TPM_BAD_ORDINAL)
         self.assertEqual(control.stop(), ptm.SUCCESS)
-        self.assertEqual(control.set_blob(PERMANENT, 0, self.permanent), ptm.SUCCESS)
         self.assertEqual(control.set_blob(VOLATILE, 0, self.volatile), ptm.SUCCESS)
         self.check_resumed(daemon, file)
 

@@ -214,6 +214,8 @@ class _Run(_AnyRun):
         session = Session(self.place, self.daemon)
         if self.scenario.window != START:
             self._act(session)
+        if self.scenario.window == ACTION and self.scenario.changes:
+            self._check_stored_by_now()
         if self.scenario.window == END:
             # Who was told that there will be no end has to ask again.
             if self.result.heard is not None and self.daemon.is_alive():
@@ -242,6 +244,16 @@ class _Run(_AnyRun):
         finally:
             if self.scenario.window == ACTION:
                 self.injector.end()
+
+    def _check_stored_by_now(self):
+        """As _check_stored, on a copy: what the daemon goes on to store would hide what it has
+        not."""
+        directory = tempfile.mkdtemp(prefix="swtpm-cuse-fault.")
+        try:
+            shutil.copytree(self.place.directory, directory, dirs_exist_ok=True, symlinks=True)
+            self._check_stored(self.place.at(directory))
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _close(self):
         """The protocol was kept, and a sanitizer has nothing to say."""

@@ -99,6 +99,13 @@ class Place:
         self.acknowledged = FIRST_VALUE
         self.unanswered = set()
 
+    def at(self, directory):
+        """A copy of it there."""
+        place = Place(self.kind, directory)
+        place.acknowledged = self.acknowledged
+        place.unanswered = set(self.unanswered)
+        return place
+
     def daemon(self, daemon_class=Daemon, options=(), **parameters):
         return daemon_class(tpm2=self.kind.is_tpm2,
                             options=[*self.key_options, *options],

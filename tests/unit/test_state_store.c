@@ -201,7 +201,9 @@ static void a_volatile_state_is_stored_again_after_the_lock_was_away(void **stat
     assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
     fake_storage_poke(fixture->storage, "tpm2-00.volatilestate", "not ours", 8);
     assert_int_equal(save(fixture, STATE_VOLATILE, "same"), TPM_SUCCESS);
+    state_store_forget(fixture->store);
     assert_int_equal(load(fixture, STATE_VOLATILE), TPM_SUCCESS);
+    assert_plain(fixture, "same");
 }
 
 static void a_state_is_read_once_while_the_lock_is_held(void **state)
@@ -257,8 +259,14 @@ static void a_failed_store_is_reported_and_tried_again(void **state)
     assert_int_equal(save(fixture, STATE_PERMANENT, "new"), TPM_FAIL);
     assert_error_names(fixture, PERMANENT);
     fake_storage_break(fixture->storage, 0, 0);
+    /* Either may be there now. */
     assert_int_equal(save(fixture, STATE_PERMANENT, "old"), TPM_SUCCESS);
     assert_int_equal(fake_storage_changes(fixture->storage), 2);
+    fake_storage_break(fixture->storage, 0, SWTPM_PLUGIN_NO_SPACE);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "new"), TPM_FAIL);
+    fake_storage_break(fixture->storage, 0, 0);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "new"), TPM_SUCCESS);
+    assert_int_equal(fake_storage_changes(fixture->storage), 3);
 }
 
 static void no_memory_is_said_to_be_that(void **state)
@@ -284,6 +292,7 @@ static void the_backup_holds_the_previous_bytes(void **state)
     struct swtpm_bytes backup = fake_storage_peek(fixture->storage, BACKUP, &there);
     assert_true(there);
     assert_memory_equal((const char *)backup.data + backup.size - 5, "first", 5);
+    assert_int_equal(fake_storage_durable_changes(fixture->storage), 3);
     assert_int_equal(save(fixture, STATE_VOLATILE, "one"), TPM_SUCCESS);
     assert_int_equal(save(fixture, STATE_VOLATILE, "two"), TPM_SUCCESS);
     assert_false(exists(fixture, "tpm2-00.volatilestate.bak"));
