@@ -12,7 +12,7 @@
  *
  * Prints nanoseconds after the start, a line each: when execve(2) was called, when the answer was
  * there, and with PRELOAD (libmilestones.so) for each of its milestones that was passed: its name,
- * first entered, first left, last left, and the sum of the time inside.
+ * first entered, last left, its own time in all calls and in the first one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -210,8 +210,8 @@ static void print_milestones(const struct milestones *milestones, uint64_t start
         const struct milestone *passed = &milestones->of[i];
         if (passed->first_entered != 0)
             printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", names[i],
-                   passed->first_entered - start, since(start, passed->first_left),
-                   since(start, passed->last_left), passed->inside);
+                   passed->first_entered - start, since(start, passed->last_left), passed->own,
+                   passed->first_own);
     }
 }
 

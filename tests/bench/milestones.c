@@ -28,27 +28,36 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static uint64_t enter(unsigned number)
+/* A call that has not returned. */
+struct call {
+    uint64_t entered;
+    uint64_t outer_nested; /* `nested` of the call around it, so far */
+};
+
+/* How long the noted calls took that were made by the innermost one that has not returned. */
+static _Thread_local uint64_t nested;
+
+static struct call enter(unsigned number)
 {
     struct milestone *milestone = &milestones->of[number];
-    uint64_t time = now();
+    const struct call call = {.entered = now(), .outer_nested = nested};
 
+    nested = 0;
     if (milestone->first_entered == 0)
-        milestone->first_entered = time;
-    milestone->depth++;
-    return time;
+        milestone->first_entered = call.entered;
+    return call;
 }
 
-static void leave(unsigned number, uint64_t entered)
+static void leave(unsigned number, struct call call)
 {
     struct milestone *milestone = &milestones->of[number];
 
-    if (--milestone->depth > 0)
-        return;
     milestone->last_left = now();
-    milestone->inside += milestone->last_left - entered;
-    if (milestone->first_left == 0)
-        milestone->first_left = milestone->last_left;
+    uint64_t took = milestone->last_left - call.entered;
+    if (milestone->own == 0)
+        milestone->first_own = took - nested;
+    milestone->own += took - nested;
+    nested = call.outer_nested + took;
 }
 
 /* The mapping that the environment names, or MAP_FAILED. */
@@ -72,7 +81,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         MILESTONE_LIST(NAME)
 #undef NAME
     };
-    uint64_t entered = now();
+    struct call call = {.entered = now()};
 
     (void)argc;
     (void)argv;
@@ -80,11 +89,11 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     if (milestones == MAP_FAILED)
         _exit(EXIT_FAILURE);
     enter(MILESTONE_relocated);
-    milestones->of[MILESTONE_relocated].first_entered = entered;
+    milestones->of[MILESTONE_relocated].first_entered = call.entered;
     for (unsigned i = 0; i < MILESTONE_COUNT; i++)
         *(void **)&real[i] = dlsym(RTLD_NEXT, names[i]); /* as in dlsym(3p) */
     *(void **)&real_syscall = dlsym(RTLD_NEXT, "syscall");
-    leave(MILESTONE_relocated, entered);
+    leave(MILESTONE_relocated, call);
 }
 
 /* A function of the same name and type that notes when it is called. */
@@ -92,9 +101,9 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     type name parameters; \
     __attribute__((visibility("default"))) type name parameters \
     { \
-        uint64_t entered = enter(MILESTONE_##name); \
+        struct call call = enter(MILESTONE_##name); \
         type result = ((type(*) parameters)real[MILESTONE_##name])arguments; \
-        leave(MILESTONE_##name, entered); \
+        leave(MILESTONE_##name, call); \
         return result; \
     }
 
@@ -116,48 +125,20 @@ STAND_IN(void *, cuse_lowlevel_new,
          (arguments, information, operations, data))
 STAND_IN(void *, seccomp_init, (uint32_t action), (action))
 STAND_IN(int, seccomp_load, (void *filter), (filter))
+STAND_IN(int, OPENSSL_init_crypto, (uint64_t options, const void *settings), (options, settings))
+STAND_IN(int, RAND_bytes, (unsigned char *to, int size), (to, size))
 STAND_IN(int, prctl,
          (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
          (option, a, b, c, d))
-
-static unsigned crypto_milestone(void)
-{
-    bool within = milestones->of[MILESTONE_TPMLIB_MainInit].depth > 0 ||
-                  milestones->of[MILESTONE_TPMLIB_Process].depth > 0;
-
-    return within ? MILESTONE_crypto_within : MILESTONE_crypto;
-}
-
-int OPENSSL_init_crypto(uint64_t options, const void *settings);
-__attribute__((visibility("default"))) int OPENSSL_init_crypto(uint64_t options,
-                                                               const void *settings)
-{
-    uint64_t entered = enter(crypto_milestone());
-    int result = ((int (*)(uint64_t, const void *))real[MILESTONE_OPENSSL_init_crypto])(options,
-                                                                                    settings);
-
-    leave(crypto_milestone(), entered);
-    return result;
-}
-
-int RAND_bytes(unsigned char *to, int size);
-__attribute__((visibility("default"))) int RAND_bytes(unsigned char *to, int size)
-{
-    uint64_t entered = enter(crypto_milestone());
-    int result = ((int (*)(unsigned char *, int))real[MILESTONE_RAND_bytes])(to, size);
-
-    leave(crypto_milestone(), entered);
-    return result;
-}
 
 void fuse_session_process_buf(void *session, const void *request);
 __attribute__((visibility("default"))) void fuse_session_process_buf(void *session,
                                                                      const void *request)
 {
-    uint64_t entered = enter(MILESTONE_fuse_session_process_buf);
+    struct call call = enter(MILESTONE_fuse_session_process_buf);
 
     ((void (*)(void *, const void *))real[MILESTONE_fuse_session_process_buf])(session, request);
-    leave(MILESTONE_fuse_session_process_buf, entered);
+    leave(MILESTONE_fuse_session_process_buf, call);
 }
 
 __attribute__((visibility("default"))) long syscall(long number, ...)
@@ -169,12 +150,12 @@ __attribute__((visibility("default"))) long syscall(long number, ...)
     for (unsigned i = 0; i < 6; i++)
         argument[i] = va_arg(list, long);
     va_end(list);
-    uint64_t entered = number == SYS_landlock_restrict_self
-                           ? enter(MILESTONE_landlock_restrict_self) : 0;
+    bool noted = number == SYS_landlock_restrict_self;
+    struct call call = noted ? enter(MILESTONE_landlock_restrict_self) : (struct call){0};
     long result = real_syscall(number, argument[0], argument[1], argument[2], argument[3],
                                argument[4], argument[5]);
-    if (entered != 0)
-        leave(MILESTONE_landlock_restrict_self, entered);
+    if (noted)
+        leave(MILESTONE_landlock_restrict_self, call);
     return result;
 }
 
@@ -187,37 +168,37 @@ STAND_IN(int, __libc_start_main,
 
 static TPM_RESULT load(unsigned char **data, uint32_t *length, uint32_t tpm, const char *name)
 {
-    uint64_t entered = enter(MILESTONE_load);
+    struct call call = enter(MILESTONE_load);
     TPM_RESULT result = program_callbacks.tpm_nvram_loaddata(data, length, tpm, name);
 
-    leave(MILESTONE_load, entered);
+    leave(MILESTONE_load, call);
     return result;
 }
 
 static TPM_RESULT store(const unsigned char *data, uint32_t length, uint32_t tpm, const char *name)
 {
-    uint64_t entered = enter(MILESTONE_store);
+    struct call call = enter(MILESTONE_store);
     TPM_RESULT result = program_callbacks.tpm_nvram_storedata(data, length, tpm, name);
 
-    leave(MILESTONE_store, entered);
+    leave(MILESTONE_store, call);
     return result;
 }
 
 static TPM_RESULT delete_name(uint32_t tpm, const char *name, TPM_BOOL must_exist)
 {
-    uint64_t entered = enter(MILESTONE_store);
+    struct call call = enter(MILESTONE_store);
     TPM_RESULT result = program_callbacks.tpm_nvram_deletename(tpm, name, must_exist);
 
-    leave(MILESTONE_store, entered);
+    leave(MILESTONE_store, call);
     return result;
 }
 
 static TPM_RESULT initialise(void)
 {
-    uint64_t entered = enter(MILESTONE_load);
+    struct call call = enter(MILESTONE_load);
     TPM_RESULT result = program_callbacks.tpm_nvram_init();
 
-    leave(MILESTONE_load, entered);
+    leave(MILESTONE_load, call);
     return result;
 }
 
@@ -227,7 +208,7 @@ TPMLIB_RegisterCallbacks(struct libtpms_callbacks *callbacks)
     static struct libtpms_callbacks noted;
     TPM_RESULT (*register_callbacks)(struct libtpms_callbacks *) =
         (TPM_RESULT(*)(struct libtpms_callbacks *))real[MILESTONE_TPMLIB_RegisterCallbacks];
-    uint64_t entered = enter(MILESTONE_TPMLIB_RegisterCallbacks);
+    struct call call = enter(MILESTONE_TPMLIB_RegisterCallbacks);
 
     program_callbacks = *callbacks;
     noted = *callbacks;
@@ -236,6 +217,6 @@ TPMLIB_RegisterCallbacks(struct libtpms_callbacks *callbacks)
     noted.tpm_nvram_storedata = store;
     noted.tpm_nvram_deletename = delete_name;
     TPM_RESULT result = register_callbacks(&noted);
-    leave(MILESTONE_TPMLIB_RegisterCallbacks, entered);
+    leave(MILESTONE_TPMLIB_RegisterCallbacks, call);
     return result;
 }

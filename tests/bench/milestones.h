@@ -21,8 +21,6 @@
     X(dlopen) \
     X(OPENSSL_init_crypto) \
     X(RAND_bytes) \
-    X(crypto)                 /* both of these, called outside of libtpms */ \
-    X(crypto_within)          /* both, called by libtpms */ \
     X(prctl) \
     X(setresuid) \
     X(landlock_restrict_self) /* syscall(2) with that number */ \
@@ -41,13 +39,13 @@
 #define MILESTONE_NUMBER(name) MILESTONE_##name,
 enum { MILESTONE_LIST(MILESTONE_NUMBER) MILESTONE_COUNT };
 
-/* A call within a call of the same function is not counted. */
+/* A call's own time is that without the calls of other milestones that it made, so that none is
+ * counted twice. */
 struct milestone {
     uint64_t first_entered;
-    uint64_t first_left;
     uint64_t last_left;
-    uint64_t inside; /* the sum of all calls, in ns */
-    uint64_t depth;  /* of calls that have not returned */
+    uint64_t own;       /* of all calls, in ns */
+    uint64_t first_own; /* of the first call */
 };
 
 struct milestones {

@@ -34,6 +34,7 @@ class Startup(unittest.TestCase):
         rows = [line.split("|")[2:5] for line in done.stdout.splitlines()[2:]]
         figures = [[int(cell.replace(",", "")) for cell in row] for row in rows]
         *parts, total, _ = figures
+        self.assertGreaterEqual(min(min(part) for part in parts), 0, done.stdout)
         for column in range(3):
             # Of two rounds the median is the mean.
             self.assertAlmostEqual(sum(part[column] for part in parts), total[column],
