@@ -7,21 +7,19 @@ is made until the client has the response.  A start stores the state, so it is d
 
 import os
 import shutil
-import subprocess
 
+import first_answer
 import report
 import svg
 from contestants import KEY_TEXT, READY, StoredTpm
 from daemon import PLUGINS, PROGRAM
-from fake_kernel import TOP
-from measure import BenchError, OnProcessor, Rounds, processors, turns
+from measure import OnProcessor, Rounds, processors, turns
 
 SECONDS_EACH = 15
 
 NAME = "start"
 TITLE = "Start to first answer"
 
-FIRST_ANSWER = os.path.join(TOP, "build/release/tests/bench/first_answer")
 SWTPM = shutil.which("swtpm")
 
 
@@ -60,19 +58,17 @@ class Contestant:
 
     def _command(self):
         if self.name == "swtpm":
-            return ["socket", "--", SWTPM, "socket", "--server", "type=tcp,fd=@FD@"]
-        return ["cuse", "--", PROGRAM, "--name", "bench", "--foreground", "--cuse-fd", "@FD@",
-                "--plugin-dir", PLUGINS]
+            return "socket", [SWTPM, "socket", "--server", "type=tcp,fd=@FD@"]
+        return "cuse", [PROGRAM, "--name", "bench", "--foreground", "--cuse-fd", "@FD@",
+                        "--plugin-dir", PLUGINS]
 
     def start(self, case, directory, key_file):
         """Microseconds to the first answer."""
-        done = subprocess.run(
-            [FIRST_ANSWER, *([] if case.tpm2_version else ["--tpm12"]), *self._command(),
-             "--tpmstate", f"dir={directory}{self._storage_options}", "--log", "file=-",
-             *case.options(key_file)], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise BenchError(f"{self.name} did not answer: {done.stderr}")
-        return int(dict(map(str.split, done.stdout.splitlines()))["answered"]) / 1000
+        channel, command = self._command()
+        reached = first_answer.start(
+            channel, [*command, "--tpmstate", f"dir={directory}{self._storage_options}",
+                      "--log", "file=-", *case.options(key_file)], case.tpm2_version)
+        return reached["answered"][0] / 1000
 
 
 CONTESTANTS = [Contestant("swtpm_cuse"), Contestant("swtpm_cuse, fsync=false", ",fsync=false"),
