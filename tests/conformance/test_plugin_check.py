@@ -143,6 +143,7 @@ FLAWS = {
     "keeps-location": ("S12", "list failed"),
     "large-unsynced": ("S28", "another name before its data are synced"),
     "lists-everything": ("S51", "list visits other than the 100 values"),
+    "loses-last-byte": ("S44", "does not give the"),
     "lock-per-process": ("S39", "while another handle of the process holds the lock"),
     "memory-leak": ("S38", "allocations behind"),
     "mode-by-umask": ("S34", "the umask changes the modes of files"),

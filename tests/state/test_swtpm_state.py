@@ -441,6 +441,17 @@ class StateTool(unittest.TestCase):
                     "--to", f"dir={self.path('copy')}")
         self.refuse(1, "option --to: cannot lock", "copy", "--replace", "--to", f"dir={self.state}")
 
+    def test_copy_looks_at_what_it_copies_and_at_the_copy(self):
+        flawed = trusted(os.path.join(BUILD_DIR, "tests/plugins/bad"))
+        done = run(ours("swtpm-state"), "copy", "--plugin-dir", flawed, "--tpm2",
+                   "--tpmstate", f"backend-uri=flawless://{self.state}",
+                   "--to", f"backend-uri=loses-last-byte://{self.path('copy')}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("does not read back as it was written", done.stderr.decode())
+        with open(os.path.join(self.state, PERMANENT), "r+b") as file:
+            file.write(b"\xff")
+        self.refuse(1, f"state '{PERMANENT}': ", "copy", "--to", f"dir={self.path('other')}")
+
     # ---------------------------------------------------------------- another user
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")

@@ -6,18 +6,18 @@
 #include "tools/swtpm_state/commands.h"
 #include "tools/swtpm_state/occupancy.h"
 
-/* With a key what is copied is known to open; without one the bytes are all there is to go by. */
+/* With a key what is copied is known to open; without one its form is all that can be looked at. */
 static int check_value(const struct command_context *context, size_t index,
                        const struct buffer *stored, struct error *error)
 {
+    const struct swtpm_bytes envelope = {stored->data, stored->size};
+    struct envelope_description description;
     struct buffer plain = {0};
 
-    if (context->keys->key == NULL)
-        return 0;
-    TPM_RESULT result = envelope_unwrap(context->keys->key, context->version,
-                                        state_value_type_at(index),
-                                        (struct swtpm_bytes){stored->data, stored->size}, &plain,
-                                        error);
+    TPM_RESULT result = envelope_describe(envelope, &description, error);
+    if (result == TPM_SUCCESS && context->keys->key != NULL)
+        result = envelope_unwrap(context->keys->key, context->version, state_value_type_at(index),
+                                 envelope, &plain, error);
     buffer_free(&plain);
     if (result != TPM_SUCCESS)
         error_prefix(error, "state '%s': ", state_value_name_at(context->version, index));

@@ -39,6 +39,7 @@ enum flaw {
     KEEPS_LOCATION,
     LARGE_UNSYNCED,
     LISTS_EVERYTHING,
+    LOSES_LAST_BYTE,
     LOCK_PER_PROCESS,
     MEMORY_LEAK,
     MODE_BY_UMASK,
@@ -402,6 +403,8 @@ static int flawed_put(struct swtpm_storage *storage, const char *name, struct sw
         return fail(error, SWTPM_PLUGIN_IO, "not open in this thread:", name);
     if (flaw == SKIPS_SAME_VALUE && is_stored(storage, name, value))
         return 0;
+    if (flaw == LOSES_LAST_BYTE && value.size > 0)
+        value.size--;
     if (write_file(storage, target, value, durable) != 0)
         return fail_errno(error, "cannot write", name);
     if (flaw == TORN_PUT)
