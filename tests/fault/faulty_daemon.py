@@ -29,7 +29,18 @@ class FaultyDaemon(Daemon):
     def discard(self):
         if os.path.isdir(self.directory):
             self.said = self.report
+        self._find_child()
         super().discard()
+
+    def _find_child(self):
+        """One in the background that hangs before it has written its pid."""
+        if self._process is None or self.pid is not None or self._process.poll() is not None:
+            return
+        parent = self._process.pid
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
+            children = file.read().split()
+        if children:
+            self.pid = int(children[0])
 
     def inject(self, injector):
         self.environment.update(injector.environment)
