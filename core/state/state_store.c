@@ -14,9 +14,10 @@
 #include "state/state_listing.h"
 #include "util/log.h"
 
-/* The plain bytes that are known to be what the store holds. */
+/* The plain bytes that are known to be what the store holds, or that it holds none. */
 struct remembered_state {
     bool known;
+    bool absent;
     struct buffer plain;
 };
 
@@ -42,6 +43,7 @@ static void name_in_error(const struct state_store *store, const char *value, st
 static void forget(struct state_store *store, enum state_type type)
 {
     store->remembered[type].known = false;
+    store->remembered[type].absent = false;
     buffer_free(&store->remembered[type].plain);
 }
 
@@ -56,6 +58,7 @@ static void remember(struct state_store *store, enum state_type type, struct swt
     struct remembered_state *remembered = &store->remembered[type];
 
     buffer_clear(&remembered->plain);
+    remembered->absent = false;
     /* Without memory the next store is just not skipped. */
     remembered->known = buffer_append(&remembered->plain, plain.data, plain.size) == 0;
 }
@@ -63,7 +66,9 @@ static void remember(struct state_store *store, enum state_type type, struct swt
 /* What the TPM works on, while it may not write: kept to be compared once it may again. */
 static bool must_stay_remembered(const struct state_store *store, enum state_type type)
 {
-    return !store->locked && store->remembered[type].known;
+    const struct remembered_state *remembered = &store->remembered[type];
+
+    return !store->locked && (remembered->known || remembered->absent);
 }
 
 static void remember_loaded(struct state_store *store, enum state_type type,
@@ -224,7 +229,12 @@ static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain
     if (!damaged && store->backup)
         error_append(error, "; the backup '%s' was not used, since it is older",
                      state_backup_name(store->version));
-    return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
+    if (result != TPM_RETRY)
+        return result;
+    result = refuse_if_lost(store, error);
+    if (result == TPM_RETRY && !store->remembered[STATE_PERMANENT].known)
+        store->remembered[STATE_PERMANENT].absent = true;
+    return result;
 }
 
 /* Nobody else writes while the lock is held, and libtpms asks twice at each start. */
@@ -304,18 +314,23 @@ static void unlock(struct state_store *store)
 
 static bool is_overtaken(struct state_store *store)
 {
+    const struct remembered_state *remembered = &store->remembered[STATE_PERMANENT];
     const char *name = state_value_name(store->version, STATE_PERMANENT);
     struct buffer plain = {0};
     struct error ignored;
     bool damaged;
 
+    if (!remembered->known && !remembered->absent)
+        return false;
     TPM_RESULT result =
         load_value(store, name, STATE_PERMANENT, &plain, &damaged, &ignored);
-    bool overtaken = result != TPM_SUCCESS ||
-                     !is_remembered(store, STATE_PERMANENT,
-                                    (struct swtpm_bytes){plain.data, plain.size});
+    bool same = remembered->absent
+                    ? result == TPM_RETRY
+                    : result == TPM_SUCCESS &&
+                          is_remembered(store, STATE_PERMANENT,
+                                        (struct swtpm_bytes){plain.data, plain.size});
     buffer_free(&plain);
-    return overtaken;
+    return !same;
 }
 
 /* Whoever held the lock before may have written: the TPM must not write its older state over
@@ -324,7 +339,7 @@ static int check_not_overtaken(struct state_store *store, struct error *error)
 {
     forget(store, STATE_VOLATILE);
     forget(store, STATE_SAVE);
-    if (!store->remembered[STATE_PERMANENT].known || !is_overtaken(store))
+    if (!is_overtaken(store))
         return 0;
     error_set(error,
               "the state in %s was changed by another process after this TPM had loaded it; "

@@ -250,6 +250,30 @@ static void the_lock_is_refused_once_another_process_went_on(void **state)
     assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
 }
 
+static void the_lock_is_refused_once_another_process_made_a_state(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_RETRY);
+    fake_storage_poke(fixture->storage, PERMANENT, "theirs", 6);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    assert_non_null(strstr(fixture->error.text, "changed by another process"));
+
+    state_store_forget(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+}
+
+static void the_lock_is_given_where_there_still_is_no_state(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_RETRY);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "ours"), TPM_SUCCESS);
+    state_store_unlock(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+}
+
 static void a_failed_store_is_reported_and_tried_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -517,6 +541,8 @@ int main(void)
         TEST(a_volatile_state_is_stored_again_after_the_lock_was_away),
         TEST(a_state_is_read_once_while_the_lock_is_held),
         TEST(the_lock_is_refused_once_another_process_went_on),
+        TEST(the_lock_is_refused_once_another_process_made_a_state),
+        TEST(the_lock_is_given_where_there_still_is_no_state),
         TEST(a_failed_store_is_reported_and_tried_again),
         TEST(no_memory_is_said_to_be_that),
         TEST(the_backup_holds_the_previous_bytes),
