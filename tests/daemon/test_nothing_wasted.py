@@ -6,7 +6,7 @@ import re
 import shutil
 
 import tpm2
-from daemon import STORAGE
+from store import STORAGE
 from tpm_test import TpmTest
 
 # What every TPM needs, whatever the options.
