@@ -60,7 +60,8 @@ static uint64_t mix_bytes(uint64_t hash, const char *bytes, size_t size)
         hash = mix(hash, le64toh(word));
     }
     word = 0;
-    memcpy(&word, bytes, size);
+    if (size > 0) /* an empty value may have no address */
+        memcpy(&word, bytes, size);
     return mix(hash, le64toh(word) ^ (uint64_t)size << 56);
 }
 

@@ -91,6 +91,8 @@ class OurPlugins(WithDirectory):
     def test_storage_dir_passes_for_who_is_not_root(self):
         if os.geteuid() != 0:
             self.skipTest("the other tests run as such a user already")
+        if os.path.basename(BUILD_DIR) == "coverage":
+            self.skipTest("such a user cannot write gcov's counters")
         directory = tempfile.mkdtemp(prefix="conformance.", dir="/tmp")
         self.addCleanup(shutil.rmtree, directory)
         os.chmod(directory, 0o755)
@@ -168,7 +170,7 @@ LIST_STORES_FLAWS = {
     "stores-busy": ("S69", "which was visited, gave BUSY", "/"),
     "stores-by-name": ("S65", "which was visited, gave NOT_FOUND", "/"),
     "stores-examined": ("S67", "failed: cannot find", "/"),
-    "stores-go-on": ("S63", "list_stores went on to 5 and gave 0", "/"),
+    "stores-go-on": ("S63", "list_stores went on to", "/"),
     "stores-nowhere": ("S66", "a place that is not there gave success", "/{}/"),
     "stores-passed-over": ("S64", "visited a store 0 times", "/"),
     "stores-touched": ("S68", "is not as it was", "/"),

@@ -146,7 +146,11 @@ void channel_send_request(struct fake_request *request)
     if (enter_message(request, &message, &header))
         error = send_message(kernel, &header, &message, 0);
     pthread_mutex_unlock(&kernel->send_lock);
-    if (error != 0)
+    /* What the server had answered before it went still counts: to the real kernel a reply is
+     * there as soon as it is written.  After the last one comes the end. */
+    if (error == -EPIPE || error == -ECONNRESET)
+        channel_drain(kernel);
+    else if (error != 0)
         channel_is_gone(kernel);
 }
 
@@ -246,7 +250,8 @@ static int receive_message(struct fake_kernel *kernel, const struct deadline *de
         return -ETIMEDOUT;
     do
         size = recv(kernel->fd, kernel->received, sizeof kernel->received, MSG_TRUNC);
-    while (size < 0 && errno == EINTR);
+    /* ECONNRESET tells, once, that the server left messages unread; its replies follow. */
+    while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size <= 0) {
         channel_is_gone(kernel);
         return 0;
