@@ -130,3 +130,8 @@ int file_write_all(int fd, const void *data, size_t size)
     }
     return 0;
 }
+
+int file_close_written(int fd)
+{
+    return close(fd) != 0 && errno != EINTR ? -1 : 0;
+}

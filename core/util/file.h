@@ -34,4 +34,8 @@ int file_read_all(int fd, const char *name, size_t limit, struct buffer *content
 /* Writes all of `data`, whatever it takes.  0, or -1 with errno. */
 int file_write_all(int fd, const void *data, size_t size);
 
+/* close(2) of a file that was written: 0, or -1 with errno, for a file system that may tell only
+ * then that it has no room.  An interrupted close has closed the file and is no error. */
+int file_close_written(int fd);
+
 #endif

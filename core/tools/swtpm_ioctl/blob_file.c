@@ -75,7 +75,7 @@ static int replace(const char *path, const struct buffer *blob, struct error *er
         return -1;
     }
     int status = fill(fd, blob);
-    if (close(fd) != 0 || status != 0 || rename(temporary, path) != 0) {
+    if (file_close_written(fd) != 0 || status != 0 || rename(temporary, path) != 0) {
         refuse_path("write", path, error);
         unlink(temporary);
         return -1;

@@ -33,7 +33,7 @@ int blob_stream_write(const char *path, struct swtpm_bytes blob, struct error *e
     int result = 0;
     if (file_write_all(fd, blob.data, blob.size) != 0 || TEMP_FAILURE_RETRY(fsync(fd)) != 0)
         result = fail("write", path, error);
-    if (close(fd) != 0 && result == 0)
+    if (file_close_written(fd) != 0 && result == 0)
         result = fail("write", path, error);
     if (result != 0)
         unlink(path);
