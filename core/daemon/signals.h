@@ -8,7 +8,8 @@
 
 /*
  * Signals (swtpm_cuse(8), SIGNALS): SIGTERM and SIGINT end the process as SHUTDOWN does, SIGHUP
- * opens the log again, SIGPIPE and SIGXFSZ are ignored.  The handlers only note the signal and wake the loop.
+ * opens the log again, SIGPIPE and SIGXFSZ are ignored.  The handlers only note the signal and wake
+ * the loop.
  */
 
 /* From now on who writes into a pipe without a reader (a log, a capture) gets EPIPE, and who writes
