@@ -14,11 +14,18 @@
 #include "state/state_listing.h"
 #include "util/log.h"
 
-/* The plain bytes that are known to be what the store holds, or that it holds none. */
+/* What is known of a state that was loaded or stored. */
+enum knowledge {
+    UNUSED,    /* it was neither */
+    ABSENT,    /* the store holds none */
+    STORED,    /* the store holds `plain` */
+    IN_BACKUP, /* `plain` came from the backup, since the state itself is missing or damaged */
+    UNCERTAIN  /* what the store holds is not known: a store failed, or there was no memory */
+};
+
 struct remembered_state {
-    bool known;
-    bool absent;
-    struct buffer plain;
+    enum knowledge knowledge;
+    struct buffer plain; /* STORED, IN_BACKUP */
 };
 
 struct state_store {
@@ -42,8 +49,7 @@ static void name_in_error(const struct state_store *store, const char *value, st
 
 static void forget(struct state_store *store, enum state_type type)
 {
-    store->remembered[type].known = false;
-    store->remembered[type].absent = false;
+    store->remembered[type].knowledge = UNUSED;
     buffer_free(&store->remembered[type].plain);
 }
 
@@ -53,37 +59,37 @@ void state_store_forget(struct state_store *store)
         forget(store, type);
 }
 
-static void remember(struct state_store *store, enum state_type type, struct swtpm_bytes plain)
+static void remember(struct state_store *store, enum state_type type, enum knowledge knowledge,
+                     struct swtpm_bytes plain)
 {
     struct remembered_state *remembered = &store->remembered[type];
 
     buffer_clear(&remembered->plain);
-    remembered->absent = false;
-    /* Without memory the next store is just not skipped. */
-    remembered->known = buffer_append(&remembered->plain, plain.data, plain.size) == 0;
+    remembered->knowledge =
+        buffer_append(&remembered->plain, plain.data, plain.size) == 0 ? knowledge : UNCERTAIN;
 }
 
 /* What the TPM works on, while it may not write: kept to be compared once it may again. */
 static bool must_stay_remembered(const struct state_store *store, enum state_type type)
 {
-    const struct remembered_state *remembered = &store->remembered[type];
-
-    return !store->locked && (remembered->known || remembered->absent);
+    return !store->locked && store->remembered[type].knowledge != UNUSED;
 }
 
 static void remember_loaded(struct state_store *store, enum state_type type,
-                            const struct buffer *plain)
+                            enum knowledge knowledge, const struct buffer *plain)
 {
     if (!must_stay_remembered(store, type))
-        remember(store, type, (struct swtpm_bytes){plain->data, plain->size});
+        remember(store, type, knowledge, (struct swtpm_bytes){plain->data, plain->size});
 }
 
-static bool is_remembered(const struct state_store *store, enum state_type type,
-                          struct swtpm_bytes plain)
+static bool has_plain(const struct remembered_state *remembered)
 {
-    const struct remembered_state *remembered = &store->remembered[type];
+    return remembered->knowledge == STORED || remembered->knowledge == IN_BACKUP;
+}
 
-    return remembered->known && remembered->plain.size == plain.size &&
+static bool is_plain(const struct remembered_state *remembered, struct swtpm_bytes plain)
+{
+    return has_plain(remembered) && remembered->plain.size == plain.size &&
            (plain.size == 0 || memcmp(remembered->plain.data, plain.data, plain.size) == 0);
 }
 
@@ -196,44 +202,52 @@ static TPM_RESULT refuse_if_lost(struct state_store *store, struct error *error)
     return TPM_FAIL;
 }
 
-static TPM_RESULT load_backup(struct state_store *store, const struct error *reason,
-                              struct buffer *plain)
+static TPM_RESULT read_backup(struct state_store *store, struct buffer *plain)
 {
     struct error error;
     bool damaged;
 
     TPM_RESULT result = load_value(store, state_backup_name(store->version), STATE_PERMANENT,
                                    plain, &damaged, &error);
-    if (result == TPM_SUCCESS)
-        log_error("using the backup '%s', because %s", state_backup_name(store->version),
-                  reason->text);
-    else if (result != TPM_RETRY)
+    if (result != TPM_SUCCESS && result != TPM_RETRY)
         log_error("the backup does not help: %s", error.text);
     return result;
+}
+
+/* *from tells where `plain` stood; in the backup: *error says why. */
+static TPM_RESULT read_permanent(struct state_store *store, struct buffer *plain,
+                                 enum knowledge *from, struct error *error)
+{
+    bool damaged;
+
+    *from = STORED;
+    TPM_RESULT result = load_value(store, state_value_name(store->version, STATE_PERMANENT),
+                                   STATE_PERMANENT, plain, &damaged, error);
+    if (result == TPM_SUCCESS)
+        return TPM_SUCCESS;
+    *from = IN_BACKUP;
+    if (damaged && store->backup && read_backup(store, plain) == TPM_SUCCESS)
+        return TPM_SUCCESS;
+    if (!damaged && store->backup)
+        error_append(error, "; the backup '%s' was not used, since it is older",
+                     state_backup_name(store->version));
+    return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
 }
 
 static TPM_RESULT load_permanent(struct state_store *store, struct buffer *plain,
                                  struct error *error)
 {
-    bool damaged;
+    static const struct buffer nothing;
+    enum knowledge from;
 
-    TPM_RESULT result = load_value(store, state_value_name(store->version, STATE_PERMANENT),
-                                   STATE_PERMANENT, plain, &damaged, error);
-    if (result == TPM_SUCCESS) {
-        remember_loaded(store, STATE_PERMANENT, plain);
-        return TPM_SUCCESS;
-    }
-    /* Not remembered: the next store must replace what is damaged, changed or not. */
-    if (damaged && store->backup && load_backup(store, error, plain) == TPM_SUCCESS)
-        return TPM_SUCCESS;
-    if (!damaged && store->backup)
-        error_append(error, "; the backup '%s' was not used, since it is older",
-                     state_backup_name(store->version));
-    if (result != TPM_RETRY)
-        return result;
-    result = refuse_if_lost(store, error);
-    if (result == TPM_RETRY && !store->remembered[STATE_PERMANENT].known)
-        store->remembered[STATE_PERMANENT].absent = true;
+    TPM_RESULT result = read_permanent(store, plain, &from, error);
+    if (result == TPM_SUCCESS && from == IN_BACKUP)
+        log_error("using the backup '%s', because %s", state_backup_name(store->version),
+                  error->text);
+    if (result == TPM_SUCCESS)
+        remember_loaded(store, STATE_PERMANENT, from, plain);
+    else if (result == TPM_RETRY)
+        remember_loaded(store, STATE_PERMANENT, ABSENT, &nothing);
     return result;
 }
 
@@ -274,7 +288,7 @@ static TPM_RESULT refuse_if_changing(struct state_store *store, struct error *er
 static void advise_removal(const struct state_store *store, enum state_type type,
                            struct error *error)
 {
-    if (store->remembered[STATE_PERMANENT].known)
+    if (has_plain(&store->remembered[STATE_PERMANENT]))
         error_append(error, "; remove '%s' to start without it, as after a loss of power",
                      state_value_name(store->version, type));
 }
@@ -284,7 +298,7 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
 {
     bool damaged;
 
-    if (store->locked && store->remembered[type].known)
+    if (store->locked && has_plain(&store->remembered[type]))
         return copy_remembered(store, type, plain, error);
     TPM_RESULT result = refuse_if_changing(store, error);
     if (result != TPM_SUCCESS)
@@ -296,7 +310,7 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
     result = load_value(store, state_value_name(store->version, type), type, plain, &damaged,
                         error);
     if (result == TPM_SUCCESS)
-        remember_loaded(store, type, plain);
+        remember_loaded(store, type, STORED, plain);
     else if ((damaged && result != TPM_RETRY) || result == TPM_BAD_VERSION)
         advise_removal(store, type, error);
     return result;
@@ -312,39 +326,44 @@ static void unlock(struct state_store *store)
         log_error("cannot unlock the state in %s: %s", store->location, error.text);
 }
 
-static bool is_overtaken(struct state_store *store)
+/* Reads as a start would: a TPM that came from the backup finds it there again. */
+static bool is_as_remembered(struct state_store *store, bool *certain)
 {
     const struct remembered_state *remembered = &store->remembered[STATE_PERMANENT];
-    const char *name = state_value_name(store->version, STATE_PERMANENT);
     struct buffer plain = {0};
     struct error ignored;
-    bool damaged;
+    enum knowledge from;
+    bool same;
 
-    if (!remembered->known && !remembered->absent)
-        return false;
-    TPM_RESULT result =
-        load_value(store, name, STATE_PERMANENT, &plain, &damaged, &ignored);
-    bool same = remembered->absent
-                    ? result == TPM_RETRY
-                    : result == TPM_SUCCESS &&
-                          is_remembered(store, STATE_PERMANENT,
-                                        (struct swtpm_bytes){plain.data, plain.size});
+    *certain = true;
+    if (remembered->knowledge == UNUSED)
+        return true;
+    TPM_RESULT result = read_permanent(store, &plain, &from, &ignored);
+    if (remembered->knowledge == ABSENT)
+        same = result == TPM_RETRY;
+    else
+        same = result == TPM_SUCCESS &&
+               is_plain(remembered, (struct swtpm_bytes){plain.data, plain.size});
+    *certain = remembered->knowledge != UNCERTAIN &&
+               (result == TPM_SUCCESS || result == TPM_RETRY);
     buffer_free(&plain);
-    return !same;
+    return same;
 }
 
 /* Whoever held the lock before may have written: the TPM must not write its older state over
  * that. */
 static int check_not_overtaken(struct state_store *store, struct error *error)
 {
+    bool certain;
+
     forget(store, STATE_VOLATILE);
     forget(store, STATE_SAVE);
-    if (!is_overtaken(store))
+    if (is_as_remembered(store, &certain))
         return 0;
     error_set(error,
-              "the state in %s was changed by another process after this TPM had loaded it; "
+              "the state in %s %s changed by another process after this TPM had loaded it; "
               "INIT the TPM (swtpm_ioctl -i) to go on with what is there now",
-              store->location);
+              store->location, certain ? "was" : "may have been");
     return -1;
 }
 
@@ -475,13 +494,17 @@ static TPM_RESULT save_changed(struct state_store *store, enum state_type type,
 TPM_RESULT state_store_save(struct state_store *store, enum state_type type,
                             struct swtpm_bytes plain, struct error *error)
 {
-    if (is_remembered(store, type, plain))
+    const struct remembered_state *remembered = &store->remembered[type];
+
+    /* What came from the backup replaces what is damaged, changed or not. */
+    if (remembered->knowledge == STORED && is_plain(remembered, plain))
         return TPM_SUCCESS;
-    /* After a failed put either content may be there. */
     forget(store, type);
     TPM_RESULT result = save_changed(store, type, plain, error);
     if (result == TPM_SUCCESS)
-        remember(store, type, plain);
+        remember(store, type, STORED, plain);
+    else
+        store->remembered[type].knowledge = UNCERTAIN;
     return result;
 }
 

@@ -9,8 +9,9 @@ import unittest
 
 from daemon import Daemon
 from fake_kernel import error_of
-from guest import guest_for
+from guest import Guest2, guest_for
 from ptm import Control, ControlError
+from store import put
 
 PERMANENT, VOLATILE, SAVESTATE = 1, 2, 3
 RETRY = 0x800
@@ -175,6 +176,70 @@ class Tpm12Plain(Migration, unittest.TestCase):
 class Tpm12Key(Migration, unittest.TestCase):
     tpm2 = False
     key = ("--migration-key",)
+
+
+class FromTheBackup(unittest.TestCase):
+    """The permanent state is damaged, and two daemons come from its backup one after the other."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="swtpm-cuse-test.")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.state = os.path.join(self.directory, "state")
+        with self.daemon() as daemon:
+            file = daemon.open()
+            self.assertEqual(Control(file).init(), 0)
+            self.guest = Guest2(file)
+            self.guest.start()
+            for value in (b"before 1", b"before 2"):
+                self.guest.work(value)
+            daemon.crash()
+        put(self.state, "tpm2-00.permall", b"damaged")
+
+    def daemon(self, migration="incoming,release-lock-outgoing"):
+        return Daemon(state_directory=self.state, storage_options=",backup",
+                      options=["--migration", migration])
+
+    def started(self, daemon):
+        """(control, guest) after INIT, which finds the backup."""
+        file = daemon.open()
+        self.assertEqual(Control(file).init(), 0)
+        self.assertIn("using the backup 'tpm2-00.permall.bak'", daemon.log)
+        return Control(file), Guest2(file)
+
+    def overtake(self):
+        """Another daemon acknowledges a write and ends."""
+        with self.daemon("release-lock-outgoing") as second:
+            guest = self.started(second)[1]
+            guest.tpm.startup()
+            guest.work(b"overtook")
+
+    def check_overtaken(self, daemon, control, guest):
+        self.overtake()
+        self.assertNotEqual(control.lock_storage(), 0)
+        self.assertEqual(error_of(guest.file.write, guest.a_write()), "EIO")
+        self.assertIn("changed by another process", daemon.log)
+        self.assertEqual(control.init(), 0)
+        guest.tpm.startup()
+        self.assertEqual(guest.traces()[0], b"overtook")
+
+    def test_who_gave_the_lock_away_does_not_get_it_back(self):
+        with self.daemon("release-lock-outgoing") as first:
+            control, guest = self.started(first)
+            fetch(control)
+            self.check_overtaken(first, control, guest)
+
+    def test_who_waits_for_the_lock_does_not_get_it(self):
+        with self.daemon() as first:
+            self.check_overtaken(first, *self.started(first))
+
+    def test_where_nobody_wrote_the_lock_is_given(self):
+        with self.daemon("release-lock-outgoing") as first:
+            control, guest = self.started(first)
+            fetch(control)
+            self.assertEqual(control.lock_storage(), 0)
+            guest.tpm.startup()
+            guest.work(b"going on")
+            self.assertEqual(guest.traces()[0], b"going on")
 
 
 if __name__ == "__main__":

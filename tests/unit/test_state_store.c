@@ -274,6 +274,105 @@ static void the_lock_is_given_where_there_still_is_no_state(void **state)
     assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
 }
 
+/* The state is damaged, and a TPM was loaded from "first", its backup; the lock is not held. */
+static void load_from_backup(struct fixture *fixture)
+{
+    open_store(fixture, true);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "first"), TPM_SUCCESS);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "second"), TPM_SUCCESS);
+    fake_storage_poke(fixture->storage, PERMANENT, "bad", 3);
+    state_store_forget(fixture->store);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_plain(fixture, "first");
+}
+
+static void the_lock_is_given_while_the_backup_is_still_all_that_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+
+    load_from_backup(fixture);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    state_store_unlock(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    /* What is damaged gives way, changed or not. */
+    assert_int_equal(save(fixture, STATE_PERMANENT, "first"), TPM_SUCCESS);
+    open_store(fixture, false);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_plain(fixture, "first");
+}
+
+static void the_lock_is_refused_once_another_process_went_on_from_the_backup(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture other;
+
+    load_from_backup(fixture);
+    other = *fixture;
+    other.store = NULL;
+    open_store(&other, true);
+    assert_int_equal(save(&other, STATE_PERMANENT, "theirs"), TPM_SUCCESS);
+    state_store_free(other.store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    assert_error_names(fixture, "was changed by another process");
+    state_store_forget(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_plain(fixture, "theirs");
+}
+
+static void the_lock_is_refused_once_what_another_process_made_was_lost(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_RETRY);
+    fake_storage_poke(fixture->storage, "tpm2-00.volatilestate", "theirs", 6);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    assert_error_names(fixture, "changed by another process");
+}
+
+static void assert_lock_is_refused_until_forgotten(struct fixture *fixture)
+{
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    assert_error_names(fixture, "may have been changed by another process");
+    assert_error_names(fixture, "INIT the TPM");
+    assert_false(state_store_is_locked(fixture->store));
+    fake_storage_break_get(fixture->storage, PERMANENT, 0);
+    state_store_forget(fixture->store);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+    state_store_unlock(fixture->store);
+}
+
+static void the_lock_is_refused_where_what_is_stored_is_not_known(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(save(fixture, STATE_PERMANENT, "ours"), TPM_SUCCESS);
+    fake_storage_break_get(fixture->storage, PERMANENT, SWTPM_PLUGIN_IO);
+    assert_lock_is_refused_until_forgotten(fixture);
+
+    fake_storage_break(fixture->storage, 0, SWTPM_PLUGIN_NO_SPACE);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "new"), TPM_FAIL);
+    fake_storage_break(fixture->storage, 0, 0);
+    /* Nor does looking at it tell whose it is. */
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_lock_is_refused_until_forgotten(fixture);
+}
+
+static void the_lock_is_refused_where_there_was_no_memory_for_what_was_stored(void **state)
+{
+    struct fixture *fixture = *state;
+    bool uncertain = false;
+
+    for (unsigned n = 0; !uncertain; n++) {
+        state_store_forget(fixture->store);
+        failing_memory_start(n);
+        TPM_RESULT result = save(fixture, STATE_PERMANENT, "ours");
+        assert_true(failing_memory_end());
+        uncertain = result == TPM_SUCCESS;
+    }
+    assert_lock_is_refused_until_forgotten(fixture);
+}
+
 static void a_failed_store_is_reported_and_tried_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -543,6 +642,11 @@ int main(void)
         TEST(the_lock_is_refused_once_another_process_went_on),
         TEST(the_lock_is_refused_once_another_process_made_a_state),
         TEST(the_lock_is_given_where_there_still_is_no_state),
+        TEST(the_lock_is_given_while_the_backup_is_still_all_that_is_there),
+        TEST(the_lock_is_refused_once_another_process_went_on_from_the_backup),
+        TEST(the_lock_is_refused_once_what_another_process_made_was_lost),
+        TEST(the_lock_is_refused_where_what_is_stored_is_not_known),
+        TEST(the_lock_is_refused_where_there_was_no_memory_for_what_was_stored),
         TEST(a_failed_store_is_reported_and_tried_again),
         TEST(no_memory_is_said_to_be_that),
         TEST(the_backup_holds_the_previous_bytes),
