@@ -56,13 +56,24 @@ const struct swtpm_plugin *crypto_descriptor(const struct crypto *crypto)
     return crypto->descriptor;
 }
 
+/* Callers take these codes for what was found out about a state, and a computation can find out
+ * nothing about one but by a tag. */
+static int finish(const struct crypto *crypto, int code, struct swtpm_plugin_error *plugin_error,
+                  struct error *error)
+{
+    int result = plugin_result(crypto->descriptor, code, plugin_error, error);
+
+    return result == SWTPM_PLUGIN_CORRUPT || result == SWTPM_PLUGIN_DENIED ? SWTPM_PLUGIN_IO
+                                                                           : result;
+}
+
 int crypto_random(const struct crypto *crypto, struct swtpm_buffer output, struct error *error)
 {
     struct swtpm_plugin_error plugin_error;
 
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.random(output, &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }
 
 int crypto_digest(const struct crypto *crypto, enum swtpm_digest_algorithm algorithm,
@@ -72,7 +83,7 @@ int crypto_digest(const struct crypto *crypto, enum swtpm_digest_algorithm algor
 
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.digest(algorithm, input, output, &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }
 
 int crypto_hmac(const struct crypto *crypto, enum swtpm_digest_algorithm algorithm,
@@ -83,7 +94,7 @@ int crypto_hmac(const struct crypto *crypto, enum swtpm_digest_algorithm algorit
 
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.hmac(algorithm, key, input, output, &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }
 
 int crypto_cbc(const struct crypto *crypto, enum swtpm_cipher_algorithm algorithm,
@@ -96,7 +107,7 @@ int crypto_cbc(const struct crypto *crypto, enum swtpm_cipher_algorithm algorith
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.cbc(algorithm, direction, key, initialization_vector, input, output,
                                &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }
 
 int crypto_aead(const struct crypto *crypto, enum swtpm_cipher_algorithm algorithm,
@@ -120,7 +131,7 @@ int crypto_hkdf(const struct crypto *crypto, enum swtpm_digest_algorithm algorit
 
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.hkdf(algorithm, key, salt, info, output, &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }
 
 int crypto_pbkdf2(const struct crypto *crypto, enum swtpm_digest_algorithm algorithm,
@@ -131,5 +142,5 @@ int crypto_pbkdf2(const struct crypto *crypto, enum swtpm_digest_algorithm algor
 
     plugin_error_clear(&plugin_error);
     int code = crypto->ops.pbkdf2(algorithm, password, salt, rounds, output, &plugin_error);
-    return plugin_result(crypto->descriptor, code, &plugin_error, error);
+    return finish(crypto, code, &plugin_error, error);
 }

@@ -8,7 +8,8 @@
 /*
  * The crypto side of the plugin interface, typed and checked.  Each call has the meaning that
  * swtpm_plugin.h gives to the op of its name.  0 or a code of enum swtpm_plugin_result, with a
- * message that names the plugin.
+ * message that names the plugin.  CORRUPT comes from crypto_aead alone and means that the tag does
+ * not verify; where another op returns that or DENIED, the result is IO.
  */
 
 /* A loaded crypto plugin; lives as long as the process; may be used by several threads. */

@@ -116,7 +116,7 @@ static TPM_RESULT verify_hmac(const struct key_use *use, const struct cbc_hmac_i
                              (struct swtpm_buffer){hmac, sizeof hmac}, error);
     buffer_free(&covered);
     if (result != 0)
-        return tpm_result(result);
+        return tpm_result_of_crypto(result);
     if (!constant_time_equal(hmac, item->hmac.data, sizeof hmac)) {
         error_set(error, "the key of option %s is wrong, or the content was changed: its HMAC does "
                          "not verify", use->option);
@@ -166,7 +166,7 @@ TPM_RESULT cbc_hmac_decrypt(const struct key_use *use, const struct cbc_hmac_ite
         return result;
     if (iv.size == 0)
         iv.data = zeros;
-    result = tpm_result(decrypt(use, iv, item->ciphertext, &decrypted, error));
+    result = tpm_result_of_crypto(decrypt(use, iv, item->ciphertext, &decrypted, error));
     if (result == TPM_SUCCESS)
         result = remove_padding(&decrypted, error);
     if (result == TPM_SUCCESS)
@@ -186,9 +186,9 @@ static TPM_RESULT verify_digest(const struct key_use *use, const struct buffer *
     if (decrypted->size < DIGEST_SIZE)
         return refuse_damaged("its decrypted content", decrypted->size, error);
     *data = (struct swtpm_bytes){decrypted->data + DIGEST_SIZE, decrypted->size - DIGEST_SIZE};
-    TPM_RESULT result = tpm_result(crypto_digest(use->crypto, SWTPM_SHA256, *data,
-                                                 (struct swtpm_buffer){digest, sizeof digest},
-                                                 error));
+    TPM_RESULT result = tpm_result_of_crypto(
+        crypto_digest(use->crypto, SWTPM_SHA256, *data,
+                      (struct swtpm_buffer){digest, sizeof digest}, error));
     if (result == TPM_SUCCESS && !constant_time_equal(digest, decrypted->data, sizeof digest)) {
         error_set(error, "its digest does not verify");
         result = TPM_DECRYPT_ERROR;
@@ -205,7 +205,7 @@ TPM_RESULT cbc_digest_decrypt(const struct key_use *use, struct swtpm_bytes ciph
 
     if (ciphertext.size == 0 || ciphertext.size % SWTPM_AES_BLOCK_SIZE != 0)
         return refuse_damaged("its ciphertext", ciphertext.size, error);
-    TPM_RESULT result = tpm_result(decrypt(use, (struct swtpm_bytes){zeros, sizeof zeros},
+    TPM_RESULT result = tpm_result_of_crypto(decrypt(use, (struct swtpm_bytes){zeros, sizeof zeros},
                                            ciphertext, &decrypted, error));
     if (result == TPM_SUCCESS)
         result = remove_padding(&decrypted, error);

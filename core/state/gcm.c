@@ -88,7 +88,7 @@ TPM_RESULT gcm_decrypt(const struct key_use *use, const struct gcm_context *cont
         buffer_move(plain, &made);
     buffer_free(&made);
     if (result != SWTPM_PLUGIN_CORRUPT)
-        return tpm_result(result);
+        return tpm_result_of_crypto(result);
     error_set(error, "the key of option %s is wrong, or the content was changed or moved here from "
                      "another TPM, state or TPM version: its tag does not verify", use->option);
     return TPM_DECRYPT_ERROR;

@@ -242,7 +242,7 @@ static TPM_RESULT find_key(const struct layer_format *format, const struct state
     if (result == SWTPM_PLUGIN_DENIED || result == SWTPM_PLUGIN_CORRUPT)
         return TPM_DECRYPT_ERROR;
     if (result != 0)
-        return tpm_result(result);
+        return tpm_result_of_crypto(result);
     return check_key_size(format, use, header, error);
 }
 

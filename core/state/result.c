@@ -16,3 +16,10 @@ TPM_RESULT tpm_result(int plugin_result)
         return TPM_FAIL;
     }
 }
+
+TPM_RESULT tpm_result_of_crypto(int plugin_result)
+{
+    TPM_RESULT result = tpm_result(plugin_result);
+
+    return result == TPM_FAIL ? TPM_IOERROR : result;
+}

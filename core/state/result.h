@@ -8,4 +8,8 @@
  * TPM_FAIL for all others. */
 TPM_RESULT tpm_result(int plugin_result);
 
+/* The same for a crypto plugin by which a state is opened, with TPM_IOERROR in place of TPM_FAIL:
+ * the failure is the plugin's own and says nothing about the state. */
+TPM_RESULT tpm_result_of_crypto(int plugin_result);
+
 #endif

@@ -155,8 +155,8 @@ TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, b
 }
 
 /* *damaged tells whether the value itself is missing or bad, so that a backup may stand in for it;
- * a store that denies access, is used by somebody else, or whose medium fails for the moment, is no
- * reason to go back in time. */
+ * a store that denies access, is used by somebody else, or whose medium fails for the moment, and a
+ * crypto plugin that fails, are no reason to go back in time. */
 static TPM_RESULT load_value(struct state_store *store, const char *name, enum state_type type,
                              struct buffer *plain, bool *damaged, struct error *error)
 {
@@ -326,26 +326,29 @@ static void unlock(struct state_store *store)
         log_error("cannot unlock the state in %s: %s", store->location, error.text);
 }
 
-/* Reads as a start would: a TPM that came from the backup finds it there again. */
-static bool is_as_remembered(struct state_store *store, bool *certain)
+/* Reads as a start would: a TPM that came from the backup finds it there again.  *failure is empty,
+ * or says why that failed. */
+static bool is_as_remembered(struct state_store *store, bool *certain, struct error *failure)
 {
     const struct remembered_state *remembered = &store->remembered[STATE_PERMANENT];
     struct buffer plain = {0};
-    struct error ignored;
     enum knowledge from;
     bool same;
 
     *certain = true;
+    failure->text[0] = '\0';
     if (remembered->knowledge == UNUSED)
         return true;
-    TPM_RESULT result = read_permanent(store, &plain, &from, &ignored);
+    TPM_RESULT result = read_permanent(store, &plain, &from, failure);
     if (remembered->knowledge == ABSENT)
         same = result == TPM_RETRY;
     else
         same = result == TPM_SUCCESS &&
                is_plain(remembered, (struct swtpm_bytes){plain.data, plain.size});
-    *certain = remembered->knowledge != UNCERTAIN &&
-               (result == TPM_SUCCESS || result == TPM_RETRY);
+    bool read = result == TPM_SUCCESS || result == TPM_RETRY;
+    if (read)
+        failure->text[0] = '\0';
+    *certain = remembered->knowledge != UNCERTAIN && read;
     buffer_free(&plain);
     return same;
 }
@@ -354,16 +357,19 @@ static bool is_as_remembered(struct state_store *store, bool *certain)
  * that. */
 static int check_not_overtaken(struct state_store *store, struct error *error)
 {
+    struct error failure;
     bool certain;
 
     forget(store, STATE_VOLATILE);
     forget(store, STATE_SAVE);
-    if (is_as_remembered(store, &certain))
+    if (is_as_remembered(store, &certain, &failure))
         return 0;
     error_set(error,
               "the state in %s %s changed by another process after this TPM had loaded it; "
               "INIT the TPM (swtpm_ioctl -i) to go on with what is there now",
               store->location, certain ? "was" : "may have been");
+    if (failure.text[0] != '\0')
+        error_append(error, "; it cannot be read: %s", failure.text);
     return -1;
 }
 
@@ -454,8 +460,8 @@ static TPM_RESULT keep_previous(struct state_store *store, struct error *error)
         TPM_SUCCESS)
         result = storage_put(store->storage, backup, stored, store->durable, error);
     else
-        log_error("keeping the older backup '%s' in %s, because the state to be replaced is bad: "
-                  "%s", backup, store->location, error->text);
+        log_error("keeping the older backup '%s' in %s, because the state to be replaced does not "
+                  "open: %s", backup, store->location, error->text);
 out:
     if (result != 0)
         name_in_error(store, backup, error);

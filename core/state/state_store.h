@@ -24,6 +24,7 @@
  *   TPM_BAD_KEY_PROPERTY  0x28: the key has the wrong length for this state
  *   TPM_BAD_VERSION       the state was written by a newer program
  *   TPM_RESOURCES         no memory
+ *   TPM_IOERROR           0x1F: load: the crypto plugin failed, which says nothing about the state
  *   TPM_FAIL              everything else
  * Each failure but TPM_RETRY sets the error's text, which names the value and its store.
  */
@@ -77,7 +78,7 @@ void state_store_forget(struct state_store *store);
  * A permanent state that is missing while a volatile, a saved or a backup of the permanent state is
  * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM
  * over it.  With `backup`, a permanent state that is missing or damaged is taken from its backup,
- * and the log says so; a store that fails for the moment is no reason for that.
+ * and the log says so; a store or a crypto plugin that fails for the moment is no reason for that.
  *
  * While the lock is held, a state that was loaded or stored before is not read again.
  */

@@ -10,13 +10,15 @@ import subprocess
 import time
 
 import tpm2
-from daemon import PLUGINS, PROGRAM, Daemon, run_program
+from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon, run_program
 from fake_kernel import FakeKernel
+from plugins import trusted
 from ptm import Control
 from store import STORAGE, only_for, put, stored, tpmstate
 from tpm2 import Tpm2
 from tpm_test import TpmTest
 
+TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 LINKS_OF_DIR = only_for("dir", reason="it is about the names of storage-dir's files")
 
 
@@ -340,3 +342,23 @@ class DamagedState(TpmTest):
         put(self.state, "tpm2-00.permall", b"")
         _, _, client = self.start_running(state_directory=self.state, storage_options=",backup")
         self.assertEqual(client.nv_read(0x01500001, 5), b"hello")
+
+    def test_a_crypto_plugin_that_fails_is_no_reason_for_the_backup(self):
+        state = self.directory()
+        key = ["--key", f"file={self.key_file()}"]
+        daemon, _, client = self.start_running(state_directory=state, options=key,
+                                               storage_options=",backup")
+        client.run(tpm2.nv_define(0x01500001, 5))
+        daemon.shut_down()
+        before = stored(state)
+        self.assertIn("tpm2-00.permall.bak", before)
+        # A plugin that computes nothing and reports that as an error.
+        failing = Daemon(state_directory=state, storage_options=",backup",
+                         options=[*key, "--crypto", "echo", "--flags", "startup-clear"],
+                         environment={"SWTPM_PLUGIN_DIR": TEST_PLUGINS})
+        self.addCleanup(failing.discard)
+        self.assertEqual(failing.expect_failure(), 1)
+        self.assertIn("'tpm2-00.permall'", failing.report)
+        self.assertIn("crypto plugin 'echo': wanted room for", failing.report)
+        self.assertIn("'tpm2-00.permall.bak' was not used", failing.report)
+        self.assertEqual(stored(state), before)

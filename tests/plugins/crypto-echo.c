@@ -2,11 +2,13 @@
 
 /*
  * A crypto plugin that computes nothing: each op writes into its output, as text, what it was asked
- * for, so that a test sees that every argument arrived in its place.
+ * for, so that a test sees that every argument arrived in its place.  An op that is asked for
+ * something with "fail CODE" in it returns that code.
  */
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "swtpm_plugin.h"
@@ -14,7 +16,14 @@
 /* `text` is what an op was asked for; a text that does not fit is a size that does not. */
 static int echo(const char *text, struct swtpm_buffer output, struct swtpm_plugin_error *error)
 {
+    static const char fail[] = "fail ";
+    const char *wanted = strstr(text, fail);
     size_t size = strlen(text) + 1;
+
+    if (wanted != NULL) {
+        snprintf(error->message, sizeof error->message, "failed as it was told");
+        return (int)strtol(wanted + strlen(fail), NULL, 10);
+    }
     if (size > output.size) {
         snprintf(error->message, sizeof error->message, "wanted room for %zu bytes", size);
         return SWTPM_PLUGIN_INVALID;
@@ -23,10 +32,8 @@ static int echo(const char *text, struct swtpm_buffer output, struct swtpm_plugi
     return SWTPM_PLUGIN_OK;
 }
 
-static const char *text_of(struct swtpm_bytes bytes)
-{
-    return bytes.data != NULL ? bytes.data : "";
-}
+/* For "%.*s": not all bytes are a text. */
+#define TEXT(bytes) (int)(bytes).size, (const char *)(bytes).data
 
 static int echo_random(struct swtpm_buffer output, struct swtpm_plugin_error *error)
 {
@@ -37,7 +44,7 @@ static int echo_digest(uint32_t algorithm, struct swtpm_bytes input, struct swtp
                        struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "digest %" PRIu32 " input=%s", algorithm, text_of(input));
+    snprintf(text, sizeof text, "digest %" PRIu32 " input=%.*s", algorithm, TEXT(input));
     return echo(text, output, error);
 }
 
@@ -45,8 +52,8 @@ static int echo_hmac(uint32_t algorithm, struct swtpm_bytes key, struct swtpm_by
                      struct swtpm_buffer output, struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "hmac %" PRIu32 " key=%s input=%s", algorithm, text_of(key),
-             text_of(input));
+    snprintf(text, sizeof text, "hmac %" PRIu32 " key=%.*s input=%.*s", algorithm, TEXT(key),
+             TEXT(input));
     return echo(text, output, error);
 }
 
@@ -55,8 +62,8 @@ static int echo_cbc(uint32_t algorithm, uint32_t direction, struct swtpm_bytes k
                     struct swtpm_buffer output, struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "cbc %" PRIu32 " %" PRIu32 " key=%s iv=%s input=%s", algorithm,
-             direction, text_of(key), text_of(initialization_vector), text_of(input));
+    snprintf(text, sizeof text, "cbc %" PRIu32 " %" PRIu32 " key=%.*s iv=%.*s input=%.*s",
+             algorithm, direction, TEXT(key), TEXT(initialization_vector), TEXT(input));
     return echo(text, output, error);
 }
 
@@ -66,9 +73,9 @@ static int echo_aead(uint32_t algorithm, uint32_t direction, struct swtpm_bytes 
                      struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "aead %" PRIu32 " %" PRIu32 " key=%s nonce=%s data=%s input=%s",
-             algorithm, direction, text_of(key), text_of(nonce), text_of(associated_data),
-             text_of(input));
+    snprintf(text, sizeof text, "aead %" PRIu32 " %" PRIu32 " key=%.*s nonce=%.*s data=%.*s "
+             "input=%.*s", algorithm, direction, TEXT(key), TEXT(nonce), TEXT(associated_data),
+             TEXT(input));
     return echo(text, output, error);
 }
 
@@ -77,8 +84,8 @@ static int echo_hkdf(uint32_t algorithm, struct swtpm_bytes key, struct swtpm_by
                      struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "hkdf %" PRIu32 " key=%s salt=%s info=%s", algorithm, text_of(key),
-             text_of(salt), text_of(info));
+    snprintf(text, sizeof text, "hkdf %" PRIu32 " key=%.*s salt=%.*s info=%.*s", algorithm,
+             TEXT(key), TEXT(salt), TEXT(info));
     return echo(text, output, error);
 }
 
@@ -87,8 +94,8 @@ static int echo_pbkdf2(uint32_t algorithm, struct swtpm_bytes password, struct s
                        struct swtpm_plugin_error *error)
 {
     char text[256];
-    snprintf(text, sizeof text, "pbkdf2 %" PRIu32 " password=%s salt=%s rounds=%" PRIu32, algorithm,
-             text_of(password), text_of(salt), rounds);
+    snprintf(text, sizeof text, "pbkdf2 %" PRIu32 " password=%.*s salt=%.*s rounds=%" PRIu32,
+             algorithm, TEXT(password), TEXT(salt), rounds);
     return echo(text, output, error);
 }
 

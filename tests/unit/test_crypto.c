@@ -77,6 +77,26 @@ static void a_failure_names_the_plugin(void **state)
     assert_string_equal(error.text, "crypto plugin 'echo': wanted room for 7 bytes");
 }
 
+/* Who opens a state takes CORRUPT for damage, and an older state in its place. */
+static void only_a_tag_speaks_of_damage(void **state)
+{
+    (void)state;
+    struct error error;
+
+    assert_int_equal(crypto_hmac(echo, SWTPM_SHA256, text("k"), text("fail -6"), output, &error),
+                     SWTPM_PLUGIN_IO);
+    assert_string_equal(error.text, "crypto plugin 'echo': failed as it was told");
+    assert_int_equal(crypto_hkdf(echo, SWTPM_SHA256, text("k"), text("fail -6"), text("i"), output,
+                                 &error), SWTPM_PLUGIN_IO);
+    assert_int_equal(crypto_pbkdf2(echo, SWTPM_SHA512, text("p"), text("fail -4"), 1000, output,
+                                   &error), SWTPM_PLUGIN_IO);
+    assert_int_equal(crypto_aead(echo, SWTPM_AES_256, SWTPM_DECRYPT, text("k"), text("n"),
+                                 text("ad"), text("fail -6"), output, &error),
+                     SWTPM_PLUGIN_CORRUPT);
+    assert_int_equal(crypto_digest(echo, SWTPM_SHA256, text("fail -7"), output, &error),
+                     SWTPM_PLUGIN_UNSUPPORTED);
+}
+
 static void the_descriptor_is_the_plugins(void **state)
 {
     (void)state;
@@ -112,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_op_gets_its_arguments),
         cmocka_unit_test(a_failure_names_the_plugin),
+        cmocka_unit_test(only_a_tag_speaks_of_damage),
         cmocka_unit_test(the_descriptor_is_the_plugins),
         cmocka_unit_test(loading_twice_gives_the_same),
         cmocka_unit_test(a_missing_plugin_is_an_error),

@@ -10,6 +10,8 @@
 
 #include "failing_memory.h"
 #include "fake_storage.h"
+#include "keys.h"
+#include "linked_crypto.h"
 #include "state/state_store.h"
 #include "util/log.h"
 
@@ -18,6 +20,7 @@
 
 struct fixture {
     struct storage *storage;
+    struct state_key *key;
     struct state_store *store;
     struct buffer plain;
     struct error error;
@@ -28,6 +31,7 @@ static void open_store(struct fixture *fixture, bool backup)
     const struct state_store_parameters parameters = {.version = TPM_VERSION_2_0,
                                                       .storage = fixture->storage,
                                                       .location = "fake://here",
+                                                      .key = fixture->key,
                                                       .durable = true,
                                                       .backup = backup};
     state_store_free(fixture->store);
@@ -50,6 +54,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
 
     state_store_free(fixture->store);
+    state_key_free(fixture->key);
     fake_storage_free(fixture->storage);
     buffer_free(&fixture->plain);
     return 0;
@@ -472,6 +477,90 @@ static void a_store_that_fails_for_the_moment_is_no_reason_for_the_backup(void *
     }
 }
 
+static void use_key(struct fixture *fixture, struct state_key *key)
+{
+    state_key_free(fixture->key);
+    fixture->key = key;
+    open_store(fixture, true);
+}
+
+/* Each call to the plugin that a load makes fails in turn. */
+static void assert_backup_is_not_used_where_crypto_fails(struct fixture *fixture, int code)
+{
+    unsigned failures = 0;
+
+    for (;; failures++) {
+        state_store_forget(fixture->store);
+        linked_crypto_break(failures, code);
+        TPM_RESULT result = load(fixture, STATE_PERMANENT);
+        bool failed = linked_crypto_has_failed();
+        linked_crypto_break(0, 0);
+        if (!failed)
+            break;
+        assert_int_equal(result, TPM_IOERROR);
+        assert_error_names(fixture, "linked: broken on purpose");
+        assert_error_names(fixture, "'" BACKUP "' was not used");
+    }
+    assert_true(failures > 0);
+    assert_plain(fixture, "second");
+}
+
+static void a_crypto_plugin_that_fails_is_no_reason_for_the_backup(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int failures[] = {SWTPM_PLUGIN_IO, SWTPM_PLUGIN_UNSUPPORTED,
+                                   SWTPM_PLUGIN_INVALID};
+    static const enum key_mode modes[] = {KEY_MODE_AES_128_CBC, KEY_MODE_AES_256_GCM};
+
+    for (size_t mode = 0; mode < sizeof modes / sizeof *modes; mode++) {
+        use_key(fixture, keys_passphrase(modes[mode], KEY_DERIVATION_PBKDF2_STRONG, "open"));
+        assert_int_equal(save(fixture, STATE_PERMANENT, "first"), TPM_SUCCESS);
+        assert_int_equal(save(fixture, STATE_PERMANENT, "second"), TPM_SUCCESS);
+        for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+            assert_backup_is_not_used_where_crypto_fails(fixture, failures[i]);
+        assert_int_equal(state_store_delete(fixture->store, STATE_PERMANENT, &fixture->error),
+                         TPM_SUCCESS);
+    }
+}
+
+static void a_state_that_was_changed_is_taken_from_its_backup(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum key_mode modes[] = {KEY_MODE_AES_128_CBC, KEY_MODE_AES_256_GCM};
+    uint8_t changed[256];
+    bool there;
+
+    for (size_t mode = 0; mode < sizeof modes / sizeof *modes; mode++) {
+        use_key(fixture, keys_binary(modes[mode], 'k'));
+        assert_int_equal(save(fixture, STATE_PERMANENT, "first"), TPM_SUCCESS);
+        assert_int_equal(save(fixture, STATE_PERMANENT, "second"), TPM_SUCCESS);
+        struct swtpm_bytes stored = fake_storage_peek(fixture->storage, PERMANENT, &there);
+        assert_true(there && stored.size <= sizeof changed);
+        memcpy(changed, stored.data, stored.size);
+        changed[stored.size - 1] ^= 1;
+        fake_storage_poke(fixture->storage, PERMANENT, changed, stored.size);
+        state_store_forget(fixture->store);
+        assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+        assert_plain(fixture, "first");
+        assert_int_equal(state_store_delete(fixture->store, STATE_PERMANENT, &fixture->error),
+                         TPM_SUCCESS);
+    }
+}
+
+static void a_lock_is_refused_where_crypto_fails_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+
+    use_key(fixture, keys_binary(KEY_MODE_AES_256_GCM, 'k'));
+    assert_int_equal(save(fixture, STATE_PERMANENT, "ours"), TPM_SUCCESS);
+    linked_crypto_break(0, SWTPM_PLUGIN_IO);
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), -1);
+    linked_crypto_break(0, 0);
+    assert_error_names(fixture, "linked: broken on purpose");
+    assert_error_names(fixture, "may have been changed");
+    assert_int_equal(state_store_lock(fixture->store, 0, &fixture->error), 0);
+}
+
 static void a_newer_state_is_no_reason_for_the_backup(void **state)
 {
     struct fixture *fixture = *state;
@@ -654,6 +743,9 @@ int main(void)
         TEST(a_damaged_state_is_taken_from_its_backup),
         TEST(a_missing_state_is_taken_from_its_backup),
         TEST(a_store_that_fails_for_the_moment_is_no_reason_for_the_backup),
+        TEST(a_crypto_plugin_that_fails_is_no_reason_for_the_backup),
+        TEST(a_state_that_was_changed_is_taken_from_its_backup),
+        TEST(a_lock_is_refused_where_crypto_fails_and_says_so),
         TEST(a_newer_state_is_no_reason_for_the_backup),
         TEST(a_bad_state_never_replaces_a_good_backup),
         TEST(a_crash_between_backup_and_state_loses_neither),
