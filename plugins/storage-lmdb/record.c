@@ -176,18 +176,24 @@ int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, con
 }
 
 /* Before LMDB gives up the pages of what is there; nothing may be. */
-static int check_replaceable(MDB_txn *transaction, MDB_dbi records, MDB_val *key)
+static int check_replaceable(MDB_txn *transaction, MDB_dbi records, MDB_val key)
 {
     MDB_val data;
     MDB_stat stat;
-    int status = mdb_get(transaction, records, key, &data);
+    MDB_cursor *cursor;
+    int status = mdb_cursor_open(transaction, records, &cursor);
 
+    if (status != 0)
+        return status;
+    status = mdb_cursor_get(cursor, &key, &data, MDB_SET_KEY);
     if (status == 0)
         status = mdb_stat(transaction, records, &stat);
+    mdb_cursor_close(cursor);
     if (status != 0)
         return status == MDB_NOTFOUND ? 0 : status;
-    return verify_value(data.mv_data, key->mv_size, data.mv_size, stat.ms_psize) ? 0
-                                                                                 : MDB_CORRUPTED;
+    return verify_value(key.mv_data, key.mv_size, data.mv_data, data.mv_size, stat.ms_psize)
+               ? 0
+               : MDB_CORRUPTED;
 }
 
 int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
@@ -196,7 +202,7 @@ int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, con
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data = {.mv_size = CHECKSUM_SIZE + value.size};
-    int status = check_replaceable(transaction, records, &key);
+    int status = check_replaceable(transaction, records, key);
 
     if (status == 0)
         status = mdb_put(transaction, records, &key, &data, MDB_RESERVE);
@@ -213,7 +219,7 @@ int record_value_delete(MDB_txn *transaction, MDB_dbi records, uint64_t number, 
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
-    int status = check_replaceable(transaction, records, &key);
+    int status = check_replaceable(transaction, records, key);
 
     return status == 0 ? mdb_del(transaction, records, &key, NULL) : status;
 }

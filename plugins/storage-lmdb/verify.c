@@ -203,9 +203,10 @@ static size_t overflow_pages(size_t page_size, size_t data_size)
     return (sizeof(struct page_head) - 1 + data_size) / page_size + 1;
 }
 
-static bool overflow_head_is_sound(const struct page_head *head, size_t page_size, size_t data_size)
+static bool overflow_head_is_sound(const struct page_head *head, size_t number, size_t page_size,
+                                   size_t data_size)
 {
-    return (head->flags & PAGE_TYPES) == PAGE_OVERFLOW &&
+    return head->number == number && (head->flags & PAGE_TYPES) == PAGE_OVERFLOW &&
            head->extent.overflow_pages == overflow_pages(page_size, data_size);
 }
 
@@ -220,7 +221,7 @@ static int claim_overflow(struct verifier *v, unsigned tree, const struct node *
     if (status != 0 || tree == MAIN_TREE)
         return status;
     status = read_at(v->fd, &head, sizeof head, *page * v->page_size);
-    if (status == 0 && !overflow_head_is_sound(&head, v->page_size, node->head.data_size))
+    if (status == 0 && !overflow_head_is_sound(&head, *page, v->page_size, node->head.data_size))
         status = damaged(v, *page, "a page of a large record is none");
     return status;
 }
@@ -442,13 +443,16 @@ int verify_snapshot(int fd, const char *path, size_t transaction, struct swtpm_p
     return status == 0 ? 0 : report(&v, path, status, error);
 }
 
-bool verify_value(const void *data, size_t key_size, size_t data_size, size_t page_size)
+bool verify_value(const void *key, size_t key_size, const void *data, size_t data_size,
+                  size_t page_size)
 {
     struct page_head head;
+    size_t number;
     size_t node_max = ((page_size - sizeof head) / 2 & ~(size_t)1) - sizeof(uint16_t);
 
     if (sizeof(struct node_head) + key_size + data_size <= node_max)
         return true;
+    memcpy(&number, (const char *)key + key_size, sizeof number);
     memcpy(&head, (const char *)data - sizeof head, sizeof head);
-    return overflow_head_is_sound(&head, page_size, data_size);
+    return overflow_head_is_sound(&head, number, page_size, data_size);
 }

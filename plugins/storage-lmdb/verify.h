@@ -24,8 +24,9 @@ int verify_head(int fd, const char *path, size_t *used, struct swtpm_plugin_erro
  * and is not in the list of free pages too. */
 int verify_snapshot(int fd, const char *path, size_t transaction, struct swtpm_plugin_error *error);
 
-/* Whether LMDB may free the pages of a value, which it counts by what stands before the data on
- * their first page.  `data` is where mdb_get found it, sizes are in bytes. */
-bool verify_value(const void *data, size_t key_size, size_t data_size, size_t page_size);
+/* Whether LMDB may free the pages of a value, which it numbers and counts by what stands before the
+ * data on their first page.  `key` and `data` are where a cursor found them, sizes are in bytes. */
+bool verify_value(const void *key, size_t key_size, const void *data, size_t data_size,
+                  size_t page_size);
 
 #endif

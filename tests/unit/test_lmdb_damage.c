@@ -212,19 +212,37 @@ static void random_damage_is_survived(void **state)
     }
 }
 
-/* On each leaf: LMDB never reads its own number there, so it is not led astray. */
-static void damage_page_numbers(void)
-{
-    const uint64_t wrong = UINT64_MAX;
+enum { LEAF = 2, OVERFLOW = 4 };
 
+/* Pages of that type get the wrong number. */
+static void damage_page_numbers(uint16_t type, uint64_t wrong)
+{
     for (size_t offset = 0; offset + PAGE <= size; offset += PAGE) {
         uint64_t number;
         uint16_t flags;
         memcpy(&number, pristine + offset, sizeof number);
         memcpy(&flags, pristine + offset + 10, sizeof flags);
-        if (number == offset / PAGE && flags == 2)
+        if (number == offset / PAGE && flags == type)
             overwrite(offset, &wrong, sizeof wrong);
     }
+}
+
+/* LMDB would free the pages of that number in their place. */
+static void a_value_whose_pages_have_another_number_is_not_replaced(void **state)
+{
+    (void)state;
+    struct swtpm_plugin_error error = {""};
+    const struct swtpm_bytes value = {"new", 3};
+
+    restore(size);
+    damage_page_numbers(OVERFLOW, 2);
+    struct swtpm_storage *storage = open_store(&error);
+    assert_non_null(storage);
+    assert_int_equal(OPS->put(storage, "v0", value, 0, &error), SWTPM_PLUGIN_CORRUPT);
+    assert_non_null(strstr(error.message, directory));
+    assert_int_equal(OPS->del(storage, "v0", 0, &error), SWTPM_PLUGIN_CORRUPT);
+    OPS->close(storage);
+    restore(size);
 }
 
 /* A process that has the store open until `*end` is closed. */
@@ -259,7 +277,8 @@ static void what_a_user_has_checked_is_not_checked_again_while_he_is_there(void 
 
     restore(size);
     pid_t user = start_user(&end);
-    damage_page_numbers();
+    /* Where LMDB never reads it, so it is not led astray. */
+    damage_page_numbers(LEAF, UINT64_MAX);
     struct swtpm_storage *storage = open_store(&error);
     assert_non_null(storage);
     assert_int_equal(read_all(storage, &refused), 0);
@@ -279,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_file_that_was_cut_off_is_refused),
         cmocka_unit_test(a_page_that_was_zeroed_is_refused),
         cmocka_unit_test(random_damage_is_survived),
+        cmocka_unit_test(a_value_whose_pages_have_another_number_is_not_replaced),
         cmocka_unit_test(what_a_user_has_checked_is_not_checked_again_while_he_is_there),
     };
     return cmocka_run_group_tests(tests, make_store, remove_store);
