@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * State blobs on their way in and out, part by part (libFuzzer): SET_STATEBLOB by ioctl and by
- * write, GET_STATEBLOB by ioctl and by read, with the keys that the input names.  What arrives at
- * the library in the end is what the parts hold, or nothing.
+ * write, GET_STATEBLOB by ioctl and by read, with the keys that the input names.  Each part is taken
+ * or refused as upload_model.h has it; what arrives at the library in the end is what the parts hold,
+ * or nothing.
  */
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "state/state_store.h"
 #include "tpm/tpm.h"
 #include "unit/fake_storage.h"
+#include "upload_model.h"
 #include "util/log.h"
 
 enum { STEPS_MAX = 64, PART = PTM_STATE_BLOB_PART_MAX, KEYS = 4 };
@@ -24,6 +27,7 @@ static struct state_key *keys[KEYS]; /* the first stays NULL: no key */
 static struct storage *storage;
 static struct state_store *store;
 static struct state_upload upload;
+static struct upload_model model;
 static struct state_download download;
 
 static struct state_key *make_key(enum key_mode mode)
@@ -71,11 +75,17 @@ static void begin(uint8_t choice)
     MUST(tpm_configure(&tpm, &error) == 0);
 }
 
+static void drop_upload(void)
+{
+    state_upload_drop(&upload);
+    model = (struct upload_model){.active = false};
+}
+
 static void end(void)
 {
     tpm_stop();
     tpm_release();
-    state_upload_drop(&upload);
+    drop_upload();
     state_download_drop(&download);
     state_store_free(store);
     fake_storage_free(storage);
@@ -83,7 +93,35 @@ static void end(void)
 
 /* ----------------------------------------------------------------------------------- upload -- */
 
-/* Large, so that a look behind the part's end is seen in it. */
+/* After each part: what was there before and, if it was taken, the part. */
+static void check_upload(struct swtpm_bytes part)
+{
+    MUST(upload.active == model.active && upload.by_write == model.by_write);
+    MUST(upload.blob.size == model.size);
+    if (!model.active || part.size == 0)
+        return;
+    MUST((uint32_t)upload.type == model.type && upload.state_flags == model.state_flags);
+    MUST(memcmp(upload.blob.data + upload.blob.size - part.size, part.data, part.size) == 0);
+}
+
+static bool is_right(enum upload_step step, uint32_t result)
+{
+    switch (step) {
+    case UPLOAD_REFUSED_RUNNING:
+        return result == TPM_BAD_ORDINAL;
+    case UPLOAD_REFUSED_PARAMETER:
+        return result == TPM_BAD_PARAMETER;
+    case UPLOAD_REFUSED_SIZE:
+        return result == TPM_SIZE;
+    case UPLOAD_GOES_ON:
+        return result == TPM_SUCCESS;
+    case UPLOAD_IS_WHOLE:
+        break;
+    }
+    return result != TPM_SIZE && result != TPM_BAD_ORDINAL;
+}
+
+/* In memory of its own, so that a look behind the part's end is seen. */
 static uint32_t set_part(uint32_t flags, uint32_t type, uint32_t length, struct swtpm_bytes data)
 {
     union ptm_set_state *call = calloc(1, sizeof *call);
@@ -94,16 +132,25 @@ static uint32_t set_part(uint32_t flags, uint32_t type, uint32_t length, struct 
     call->request.length = length;
     if (data.size > 0)
         memcpy(call->request.data, data.data, data.size < PART ? data.size : PART);
+    enum upload_step step =
+        upload_model_part(&model, tpm_is_running(), flags, type, length);
     uint32_t result = state_upload_part(&upload, call);
-    MUST(upload.blob.size <= STATE_BLOB_MAX && upload.active >= upload.by_write);
-    if (length < PART && !upload.by_write)
-        MUST(!upload.active || result != TPM_SUCCESS);
+    MUST(is_right(step, result));
+    check_upload((struct swtpm_bytes){call->request.data, length});
     free(call);
     return result;
 }
 
+static void write_bytes(struct swtpm_bytes data)
+{
+    enum upload_step step = upload_model_write(&model, data.size);
+
+    MUST(state_upload_write(&upload, data) == (step == UPLOAD_REFUSED_SIZE ? EFBIG : 0));
+    check_upload(data);
+}
+
 /* A whole blob as the protocol has it; the last part is shorter than the others. */
-static void set_whole(uint32_t flags, uint32_t type, struct swtpm_bytes blob)
+static uint32_t set_whole(uint32_t flags, uint32_t type, struct swtpm_bytes blob)
 {
     const uint8_t *data = blob.data;
     uint32_t result = TPM_SUCCESS;
@@ -111,7 +158,8 @@ static void set_whole(uint32_t flags, uint32_t type, struct swtpm_bytes blob)
     for (; blob.size >= PART && result == TPM_SUCCESS; blob.size -= PART, data += PART)
         result = set_part(flags, type, PART, (struct swtpm_bytes){data, PART});
     if (result == TPM_SUCCESS)
-        set_part(flags, type, (uint32_t)blob.size, (struct swtpm_bytes){data, blob.size});
+        result = set_part(flags, type, (uint32_t)blob.size, (struct swtpm_bytes){data, blob.size});
+    return result;
 }
 
 /* A header that fits, since few inputs come past that one otherwise. */
@@ -133,27 +181,72 @@ static void set_with_header(struct input *input)
     free(blob);
 }
 
+/* Larger than the input if that wants it: about as large as a blob can be. */
+static void choose_plain(struct input *input, uint8_t kind, struct buffer *plain)
+{
+    struct swtpm_bytes bytes = input_bytes(input, input_16(input));
+    size_t size = kind & 32 ? UPLOAD_MAX - 128 + kind % 32 * 4 + bytes.size % 4 : bytes.size;
+
+    MUST(buffer_reserve(plain, size + 1) == 0);
+    plain->size = size;
+    memset(plain->data, kind, size);
+    if (bytes.size > 0)
+        memcpy(plain->data, bytes.data, bytes.size);
+}
+
+/* The header and two tags around a state without keys: 22 bytes. */
+static void check_wrapped(const struct state_blob_keys *blob_keys, size_t plain_size,
+                          TPM_RESULT result, const struct buffer *blob)
+{
+    if (blob_keys->state_key == NULL && blob_keys->migration_key == NULL)
+        MUST((result == TPM_SUCCESS) == (plain_size + 22 <= UPLOAD_MAX));
+    MUST(result == TPM_SUCCESS ? blob->size <= UPLOAD_MAX : plain_size > UPLOAD_MAX - 256);
+}
+
+/* Shorter or longer by a byte, a blob is none. */
+static void set_cut(const struct buffer *blob, bool encrypted, enum state_type type, bool longer)
+{
+    struct buffer cut = {0};
+
+    MUST(buffer_append(&cut, blob->data, blob->size) == 0 && buffer_append(&cut, "", 1) == 0);
+    cut.size = longer ? blob->size + 1 : blob->size - 1;
+    MUST(set_whole(encrypted ? PTM_STATE_FLAG_ENCRYPTED : 0, type,
+                   (struct swtpm_bytes){cut.data, cut.size}) != TPM_SUCCESS);
+    buffer_free(&cut);
+}
+
 /* What was got from one TPM can be set in another, and arrives as it was. */
 static void set_wrapped(struct input *input, uint8_t choice)
 {
     const struct state_blob_keys blob_keys = {.state_key = keys[choice % KEYS],
                                               .migration_key = keys[choice / KEYS % KEYS],
                                               .require_encrypted = choice & 128};
-    enum state_type type = (enum state_type)(1 + input_byte(input) % 3);
-    struct swtpm_bytes plain = input_bytes(input, input_16(input));
+    uint8_t kind = input_byte(input);
+    enum state_type type = (enum state_type)(1 + kind % 3);
+    struct buffer plain = {0};
     struct buffer blob = {0};
     struct error error;
-    bool encrypted;
+    bool encrypted = false;
 
-    if (tpm_is_running() || plain.size == 0 || (choice & 128 && blob_keys.migration_key == NULL))
+    choose_plain(input, kind, &plain);
+    if (tpm_is_running() || plain.size == 0 || (choice & 128 && blob_keys.migration_key == NULL)) {
+        buffer_free(&plain);
         return;
-    MUST(state_blob_wrap(&blob_keys, TPM_VERSION_2_0, type, plain, false, &blob, &encrypted,
-                         &error) == TPM_SUCCESS);
-    state_upload_drop(&upload);
-    set_whole(encrypted ? PTM_STATE_FLAG_ENCRYPTED : 0, type,
-              (struct swtpm_bytes){blob.data, blob.size});
-    struct swtpm_bytes set = fake_library_set_state();
-    MUST(set.size == plain.size && memcmp(set.data, plain.data, plain.size) == 0);
+    }
+    TPM_RESULT result = state_blob_wrap(&blob_keys, TPM_VERSION_2_0, type,
+                                        (struct swtpm_bytes){plain.data, plain.size}, false, &blob,
+                                        &encrypted, &error);
+    check_wrapped(&blob_keys, plain.size, result, &blob);
+    drop_upload();
+    if (result == TPM_SUCCESS && kind & 64) {
+        set_cut(&blob, encrypted, type, kind & 128);
+    } else if (result == TPM_SUCCESS) {
+        MUST(set_whole(encrypted ? PTM_STATE_FLAG_ENCRYPTED : 0, type,
+                       (struct swtpm_bytes){blob.data, blob.size}) == TPM_SUCCESS);
+        struct swtpm_bytes set = fake_library_set_state();
+        MUST(set.size == plain.size && memcmp(set.data, plain.data, plain.size) == 0);
+    }
+    buffer_free(&plain);
     buffer_free(&blob);
 }
 
@@ -162,19 +255,37 @@ static void write_part(struct input *input)
     struct swtpm_bytes data = input_bytes(input, input_16(input));
 
     if (upload.by_write && !tpm_is_running())
-        state_upload_write(&upload, data);
-    MUST(upload.blob.size <= STATE_BLOB_MAX);
+        write_bytes(data);
 }
 
-/* Up to the limit and beyond it. */
-static void fill_up(uint8_t type)
-{
-    static const uint8_t zeros[PART];
-    uint32_t result = TPM_SUCCESS;
+static const uint8_t zeros[PART];
 
-    for (int i = 0; i < STATE_BLOB_MAX / PART + 2 && result == TPM_SUCCESS; i++)
-        result = set_part(0, type, PART, (struct swtpm_bytes){zeros, PART});
-    MUST(result != TPM_SUCCESS && upload.blob.size <= STATE_BLOB_MAX);
+/* Up to the limit, or one byte more or less, and then a byte at a time. */
+static void fill_up_by_write(uint32_t type, uint8_t choice)
+{
+    size_t goal = UPLOAD_MAX + choice % 3 - 1;
+
+    drop_upload();
+    set_part(0, type, 0, (struct swtpm_bytes){NULL, 0});
+    while (upload.by_write && upload.blob.size < goal) {
+        size_t rest = goal - upload.blob.size;
+        write_bytes((struct swtpm_bytes){zeros, rest < PART ? rest : PART});
+    }
+    for (int i = 0; i < 3 && upload.by_write; i++)
+        write_bytes((struct swtpm_bytes){zeros, 1});
+    MUST(!upload.active);
+}
+
+/* The last part, too, fits or does not. */
+static void fill_up(uint32_t type, uint8_t choice)
+{
+    enum { LAST = UPLOAD_MAX % PART };
+
+    drop_upload();
+    for (int i = 0; i < UPLOAD_MAX / PART; i++)
+        MUST(set_part(0, type, PART, (struct swtpm_bytes){zeros, PART}) == TPM_SUCCESS);
+    uint32_t last = choice & 4 ? PART : LAST + choice % 3 - 1;
+    MUST(set_part(0, type, last, (struct swtpm_bytes){zeros, last}) != TPM_SUCCESS);
 }
 
 /* --------------------------------------------------------------------------------- download -- */
@@ -242,8 +353,10 @@ static void make_step(struct input *input, uint8_t choice)
     default:
         if (step & 128)
             read_part(input);
+        else if (!tpm_is_running() && step & 64)
+            fill_up_by_write(1 + type % 3, input_byte(input));
         else if (!tpm_is_running())
-            fill_up(1 + type % 3);
+            fill_up(1 + type % 3, input_byte(input));
     }
 }
 

@@ -8,7 +8,7 @@
  *
  * What must hold: the protocol is kept; while no command runs every call is answered, and while one
  * does those that should be; a client reads the bytes of the response to its own last command, each
- * once, in order.
+ * once, in order; nobody writes but the one who owns the command channel, and he until he closes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +50,7 @@ struct call {
     enum call_kind kind;
     struct client *client; /* NULL: it closed meanwhile */
     size_t size;
+    bool foreseen;    /* of a write: whether it is refused follows from world.owner */
     unsigned command; /* of an ioctl */
     _Alignas(uint64_t) uint8_t data[ROOM];
 };
@@ -64,6 +65,8 @@ static struct {
     struct fake_file *control; /* an open that makes control calls alone, to see how far all is */
     struct client clients[CLIENTS];
     struct call calls[CALLS];
+    struct client *owner; /* of the command channel (session.h); NULL: nobody */
+    bool owner_known;
     bool busy;     /* a command is held up */
     bool holds;    /* the next slow one will be */
     bool ended;    /* SHUTDOWN or the kernel's end of the channel */
@@ -141,6 +144,8 @@ static void begin(uint8_t choice)
     set_up_once();
     fake_library_reset();
     memset(world.clients, 0, sizeof world.clients);
+    world.owner = NULL;
+    world.owner_known = true;
     world.busy = world.holds = world.ended = world.broken = false;
     world.next_command = world.next_call = 0;
     world.version = choice & 1 ? TPM_VERSION_1_2 : TPM_VERSION_2_0;
@@ -200,12 +205,27 @@ static void check_read(struct client *client, const uint8_t *data, size_t size)
     MUST(client->command_size == TPM_HEADER_SIZE + 1 && size <= TPM_HEADER_SIZE);
 }
 
+/* A command of one who moves blobs may have been a part of one. */
+static void note_owner(const struct call *call, ssize_t result)
+{
+    static const int refusals[] = {EBUSY, E2BIG, 0};
+
+    if (is_one_of(result, refusals) || call->client == NULL)
+        return;
+    world.owner_known = result == (ssize_t)call->size && call->size <= TPM_COMMAND_MAX &&
+                        !call->client->transfers;
+    world.owner = world.owner_known ? call->client : NULL;
+}
+
 static void check_written(struct call *call, ssize_t result)
 {
     static const int errors[] = {EBUSY, E2BIG, EFBIG, EIO, EINTR, 0};
 
     MUST(result == (ssize_t)call->size || is_one_of(result, errors) ||
          (result >= 0 && call->size > TPM_COMMAND_MAX));
+    if (call->foreseen && !is_end(result))
+        MUST((result == -EBUSY) == (world.owner != NULL && world.owner != call->client));
+    note_owner(call, result);
     if (result < 0 || call->client == NULL || call->size > TPM_COMMAND_MAX)
         return;
     memcpy(call->client->command, call->data, call->size);
@@ -317,6 +337,7 @@ static struct call *free_call(enum call_kind kind, struct client *client)
         call->kind = kind;
         call->client = client;
         call->size = 0;
+        call->foreseen = false;
         return call;
     }
     return NULL;
@@ -335,18 +356,29 @@ static void open_client(struct client *client, uint8_t flags)
         client->file = NULL;
 }
 
-static void forget_calls(struct client *client)
+/* Whether there were any. */
+static bool forget_calls(struct client *client)
 {
-    for (size_t i = 0; i < CALLS; i++)
-        if (world.calls[i].client == client)
-            world.calls[i].client = NULL;
+    bool found = false;
+
+    for (size_t i = 0; i < CALLS; i++) {
+        if (world.calls[i].client != client)
+            continue;
+        found = found || world.calls[i].request != NULL;
+        world.calls[i].client = NULL;
+    }
+    return found;
 }
 
+/* A close reaches the device once the last call of that open has ended. */
 static void close_client(struct client *client, bool kill)
 {
     if (client->file == NULL)
         return;
-    forget_calls(client);
+    if (forget_calls(client))
+        world.owner_known = false;
+    if (world.owner == client)
+        world.owner = NULL;
     MUST((kill ? fake_kill(client->file) : fake_close(client->file)) == 0);
     client->file = NULL;
 }
@@ -400,6 +432,11 @@ static bool tpm_is_held(void)
     return true;
 }
 
+static bool can_foresee_writes(const struct client *client)
+{
+    return world.owner_known && !world.busy && !world.broken && !world.ended && !client->transfers;
+}
+
 static void write_command(struct client *client, struct input *input)
 {
     struct call *call = free_call(CALL_WRITE, client);
@@ -409,6 +446,7 @@ static void write_command(struct client *client, struct input *input)
     call->size = make_command(input, call->data);
     if (call->size == 0)
         return;
+    call->foreseen = can_foresee_writes(client) && call->size <= TPM_COMMAND_MAX;
     call->request = fake_submit_write(client->file, call->data, call->size);
     if (!world.holds || world.busy || !is_slow(call)) {
         settle();
@@ -499,6 +537,8 @@ static void poll_client(struct client *client, uint8_t events)
     if (events & 128 || call == NULL) {
         int result = fake_poll(client->file, POLLIN | POLLOUT, 0);
         MUST(result >= 0 || is_end(result));
+        if (can_foresee_writes(client) && result >= 0 && !(result & POLLERR))
+            MUST(((result & POLLOUT) != 0) == (world.owner == NULL || world.owner == client));
         return;
     }
     call->request = fake_submit_poll(client->file, events & 1 ? POLLIN : POLLIN | POLLOUT);

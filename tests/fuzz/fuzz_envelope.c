@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stored states, state blobs and journals from hostile hands (libFuzzer).  The first byte of the
- * input says which parser reads the rest and with which key; the second whether the rest gets a
- * header that fits it, since few inputs would come past that one otherwise.
+ * input says which parser reads the rest and with which key, or that the rest is a state to wrap;
+ * the second whether the rest gets a header that fits it, since few inputs would come past that one
+ * otherwise.  What opens does so with its own size alone, and what was wrapped opens as it was.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <libtpms/tpm_error.h>
 
+#include "fuzz.h"
 #include "state/envelope.h"
 #include "state/envelope_header.h"
 #include "state/journal.h"
 #include "state/state_blob.h"
+#include "util/big_endian.h"
 
-enum { KEYS = 5 };
+enum { KEYS = 5, HEADER_SIZE_AT = 2, TOTAL_SIZE_AT = 6 };
+
+/* How bytes are opened. */
+struct reader {
+    bool is_blob;
+    const struct state_key *state_key;
+    const struct state_key *migration_key;
+};
 
 static struct state_key *keys[KEYS]; /* the first stays NULL: no key */
 
@@ -34,15 +41,13 @@ static struct state_key *make_key(enum key_mode mode, bool strong)
     struct error error;
     int fd = memfd_create("key", MFD_CLOEXEC);
 
-    if (write(fd, secret, mode == KEY_MODE_AES_128_CBC ? 16 : 32) < 0 ||
-        lseek(fd, 0, SEEK_SET) != 0)
-        abort();
+    MUST(write(fd, secret, mode == KEY_MODE_AES_128_CBC ? 16 : 32) > 0);
+    MUST(lseek(fd, 0, SEEK_SET) == 0);
     if (strong)
         parameters.password_fd = fd;
     else
         parameters.fd = fd;
-    if (state_key_load(&parameters, NULL, &key, &error) != 0)
-        abort();
+    MUST(state_key_load(&parameters, NULL, &key, &error) == 0);
     return key;
 }
 
@@ -71,48 +76,91 @@ static void fit_header(uint8_t *bytes, size_t size, uint8_t kind)
         bytes[1] = ENVELOPE_VERSION_UNTAGGED;
 }
 
+/* The state in the bytes, or a message and nothing. */
+static bool open_bytes(const struct reader *reader, struct swtpm_bytes bytes, struct buffer *plain)
+{
+    const struct state_blob_keys blob_keys = {.state_key = reader->state_key,
+                                              .migration_key = reader->migration_key};
+    struct error error = {"unset"};
+
+    TPM_RESULT result = reader->is_blob
+                            ? state_blob_unwrap(&blob_keys, TPM_VERSION_1_2, STATE_SAVE, bytes,
+                                                false, plain, &error)
+                            : envelope_unwrap(reader->state_key, TPM_VERSION_2_0, STATE_PERMANENT,
+                                              bytes, plain, &error);
+    MUST(result == TPM_SUCCESS || (plain->data == NULL && strcmp(error.text, "unset") != 0));
+    return result == TPM_SUCCESS;
+}
+
+static void must_not_open(const struct reader *reader, const uint8_t *bytes, size_t size)
+{
+    struct buffer plain = {0};
+
+    MUST(!open_bytes(reader, (struct swtpm_bytes){bytes, size}, &plain));
+}
+
+/* `bytes` open; with one less or more they do not, nor if their header says so. */
+static void check_sizes(const struct reader *reader, struct swtpm_bytes bytes)
+{
+    uint8_t *copy = calloc(1, bytes.size + 1);
+
+    MUST(copy != NULL);
+    memcpy(copy, bytes.data, bytes.size);
+    must_not_open(reader, copy, bytes.size - 1);
+    must_not_open(reader, copy, bytes.size + 1);
+    for (int change = -1; change <= 1; change += 2) {
+        big_endian_put32(copy + TOTAL_SIZE_AT, (uint32_t)((int)bytes.size + change));
+        must_not_open(reader, copy, bytes.size);
+    }
+    big_endian_put32(copy + TOTAL_SIZE_AT, (uint32_t)bytes.size);
+    big_endian_put16(copy + HEADER_SIZE_AT, ENVELOPE_HEADER_SIZE - 1);
+    must_not_open(reader, copy, bytes.size);
+    free(copy);
+}
+
 /* What opens can be wrapped again, and opens as the same. */
 static void check_round_trip(const struct state_key *key, const struct buffer *plain)
 {
     struct buffer again = {0};
     struct error error;
 
-    if (envelope_wrap_proven(key, TPM_VERSION_2_0, STATE_PERMANENT,
-                             (struct swtpm_bytes){plain->data, plain->size}, &again, &error) !=
-        TPM_SUCCESS)
-        abort();
+    MUST(envelope_wrap_proven(key, TPM_VERSION_2_0, STATE_PERMANENT,
+                              (struct swtpm_bytes){plain->data, plain->size}, &again, &error) ==
+         TPM_SUCCESS);
     buffer_free(&again);
 }
 
-static void try_state(const struct state_key *key, struct swtpm_bytes bytes)
+static void try_bytes(const struct reader *reader, struct swtpm_bytes bytes)
 {
     struct envelope_description description;
     struct buffer plain = {0};
-    struct error error = {"unset"};
+    struct error error;
 
     envelope_describe(bytes, &description, &error);
-    TPM_RESULT result =
-        envelope_unwrap(key, TPM_VERSION_2_0, STATE_PERMANENT, bytes, &plain, &error);
-    if (result == TPM_SUCCESS)
-        check_round_trip(key, &plain);
-    else if (plain.data != NULL || strcmp(error.text, "unset") == 0)
-        abort();
+    if (open_bytes(reader, bytes, &plain)) {
+        check_sizes(reader, bytes);
+        check_round_trip(reader->state_key, &plain);
+    }
     buffer_free(&plain);
 }
 
-static void try_blob(const struct state_key *state_key, const struct state_key *migration_key,
-                     struct swtpm_bytes bytes)
+/* A whole envelope, and one that was cut off somewhere. */
+static void try_plain(const struct state_key *key, struct swtpm_bytes plain, uint8_t cut)
 {
-    const struct state_blob_keys blob_keys = {.state_key = state_key,
-                                              .migration_key = migration_key};
-    struct buffer plain = {0};
-    struct error error = {"unset"};
+    const struct reader reader = {.state_key = key};
+    struct buffer envelope = {0};
+    struct buffer opened = {0};
+    struct error error;
 
-    TPM_RESULT result = state_blob_unwrap(&blob_keys, TPM_VERSION_1_2, STATE_SAVE, bytes, false,
-                                          &plain, &error);
-    if (result != TPM_SUCCESS && (plain.data != NULL || strcmp(error.text, "unset") == 0))
-        abort();
-    buffer_free(&plain);
+    MUST(envelope_wrap(key, TPM_VERSION_2_0, STATE_PERMANENT, plain, &envelope, &error) ==
+         TPM_SUCCESS);
+    const struct swtpm_bytes bytes = {envelope.data, envelope.size};
+    MUST(open_bytes(&reader, bytes, &opened) && opened.size == plain.size);
+    MUST(plain.size == 0 || memcmp(opened.data, plain.data, plain.size) == 0);
+    check_sizes(&reader, bytes);
+    must_not_open(&reader, envelope.data, cut % envelope.size);
+    buffer_free(&opened);
+    buffer_free(&envelope);
 }
 
 static void try_journal(struct swtpm_bytes bytes)
@@ -124,11 +172,8 @@ static void try_journal(struct swtpm_bytes bytes)
     if (journal_parse(bytes, TPM_VERSION_2_0, &journal, &error) != 0)
         return;
     size_t size = journal_format(&journal, text);
-    if (size != bytes.size || memcmp(text, bytes.data, size) != 0)
-        abort();
+    MUST(size == bytes.size && memcmp(text, bytes.data, size) == 0);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -137,21 +182,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make_keys();
     size_t length = size - 2;
     uint8_t *copy = malloc(length > 0 ? length : 1);
-    if (copy == NULL)
-        return 0;
+    MUST(copy != NULL);
     memcpy(copy, data + 2, length);
-    fit_header(copy, length, data[1]);
     const struct swtpm_bytes bytes = {copy, length};
     const struct state_key *first = keys[data[0] % KEYS];
+    const struct reader reader = {.is_blob = data[0] >> 6 == 2,
+                                  .state_key = first,
+                                  .migration_key = keys[data[0] / KEYS % KEYS]};
     switch (data[0] >> 6) {
-    case 0:
-        try_state(first, bytes);
-        break;
     case 1:
-        try_journal((struct swtpm_bytes){copy, length});
+        try_journal(bytes);
+        break;
+    case 3:
+        try_plain(first, bytes, data[1]);
         break;
     default:
-        try_blob(first, keys[data[0] / KEYS % KEYS], bytes);
+        fit_header(copy, length, data[1]);
+        try_bytes(&reader, bytes);
     }
     free(copy);
     return 0;

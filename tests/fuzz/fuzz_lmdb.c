@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../../plugins/storage-lmdb/environment.h"
 #include "fuzz.h"
 
 #define OPS (swtpm_plugin.ops.storage)
 
 enum { PAGE = 4096, PAGE_HEAD = 16, META_SIZE = 152, EDITS_MAX = 24, CALLS_MAX = 24,
-       VALUE_MAX = 20000 };
+       VALUE_MAX = 20000, NODE_HEAD = 8, EXTENTS_MAX = 512, STORES_MAX = 64 };
+
+/* Bits of the first byte of an input; the lower ones choose a TPM and how it is opened. */
+enum { LIST_BEFORE = 16, LIST_AMID = 32, OPEN_LISTED = 64 };
 
 static char directory[64];
 static char data_file[96];
@@ -26,19 +30,26 @@ enum { NAMES = sizeof names / sizeof *names };
 
 /* ------------------------------------------------------------------------- the whole store --- */
 
-static struct swtpm_storage *open_store(const char *tpm, uint32_t flags,
-                                        struct swtpm_plugin_error *error)
+static struct swtpm_storage *open_location(const char *location, uint32_t flags,
+                                           struct swtpm_plugin_error *error)
 {
     struct swtpm_storage *storage = NULL;
-    char location[160];
     const struct swtpm_storage_parameters parameters = {
         .location = location, .mode = 0600, .flags = flags};
 
-    snprintf(location, sizeof location, "%s?tpm=%s&mapsize=4M", directory, tpm);
     error->message[0] = '\0';
     int code = OPS->open(&storage, &parameters, error);
     MUST(code == 0 ? storage != NULL : error->message[0] != '\0');
     return code == 0 ? storage : NULL;
+}
+
+static struct swtpm_storage *open_store(const char *tpm, uint32_t flags,
+                                        struct swtpm_plugin_error *error)
+{
+    char location[160];
+
+    snprintf(location, sizeof location, "%s?tpm=%s&mapsize=4M", directory, tpm);
+    return open_location(location, flags, error);
 }
 
 static int put(struct swtpm_storage *storage, unsigned name, size_t size, uint8_t fill)
@@ -170,6 +181,177 @@ static void write_edited(struct input *input)
     close(fd);
 }
 
+/* ------------------------------------------------------------------------------- records ----- */
+
+struct extent {
+    uintptr_t start;
+    size_t size;
+};
+
+struct records {
+    struct extent extents[EXTENTS_MAX];
+    size_t count;
+};
+
+/* Reads all of it: memory behind the end of the file gives SIGBUS. */
+static void add_extent(struct records *records, const MDB_val *bytes)
+{
+    const volatile uint8_t *data = bytes->mv_data;
+
+    for (size_t i = 0; i < bytes->mv_size; i++)
+        (void)data[i];
+    if (bytes->mv_size > 0 && records->count < EXTENTS_MAX)
+        records->extents[records->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
+}
+
+/* LMDB maps the file at the start of a page. */
+static bool lies_in_page(const MDB_val *bytes, size_t page_size, size_t head)
+{
+    size_t at = (uintptr_t)bytes->mv_data % page_size;
+
+    return at >= head && at + bytes->mv_size <= page_size;
+}
+
+static void add_record(struct records *records, const MDB_val *key, const MDB_val *data,
+                       size_t page_size)
+{
+    bool has_pages_of_its_own = (uintptr_t)data->mv_data % page_size == PAGE_HEAD;
+
+    if (page_size <= PAGE) {
+        MUST(lies_in_page(key, page_size, PAGE_HEAD + NODE_HEAD));
+        MUST(has_pages_of_its_own || lies_in_page(data, page_size, PAGE_HEAD + NODE_HEAD));
+    }
+    add_extent(records, key);
+    add_extent(records, data);
+}
+
+static int by_start(const void *left, const void *right)
+{
+    const struct extent *a = left, *b = right;
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static void must_not_overlap(struct records *records)
+{
+    struct extent *extents = records->extents;
+
+    qsort(extents, records->count, sizeof *extents, by_start);
+    for (size_t i = 1; i < records->count; i++)
+        MUST(extents[i - 1].size <= extents[i].start - extents[i - 1].start);
+}
+
+static int walk(MDB_txn *transaction, MDB_dbi records_of, void *context)
+{
+    struct records *records = context;
+    MDB_cursor *cursor;
+    MDB_stat stat;
+    MDB_val key, data;
+
+    records->count = 0;
+    MUST(mdb_stat(transaction, records_of, &stat) == 0);
+    MUST(mdb_cursor_open(transaction, records_of, &cursor) == 0);
+    while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0)
+        add_record(records, &key, &data, stat.ms_psize);
+    mdb_cursor_close(cursor);
+    return 0;
+}
+
+/* What the check of the file has let through: each record has a place of its own, within a page or
+ * on pages that are its own. */
+static void check_records(void)
+{
+    static struct records records;
+    char place[96];
+    struct location location;
+    struct environment *environment;
+    struct swtpm_plugin_error error;
+
+    snprintf(place, sizeof place, "%s?mapsize=4M", directory);
+    MUST(location_parse_place(place, 0, &location, &error) == 0);
+    if (environment_acquire(&location, SWTPM_STORAGE_READ_ONLY, &environment, &error) == 0) {
+        if (environment_read(environment, walk, &records, "look", &error) == 0)
+            must_not_overlap(&records);
+        environment_release(environment);
+    }
+    location_free(&location);
+}
+
+/* -------------------------------------------------------------------------------- stores ----- */
+
+struct stores {
+    const char *place;
+    char seen[STORES_MAX][sizeof directory + LOCATION_TPM_NAME_MAX + 32];
+    unsigned count;
+    bool may_open;
+};
+
+static bool have_seen(const struct stores *stores, const char *location)
+{
+    for (unsigned i = 0; i < stores->count && i < STORES_MAX; i++)
+        if (strcmp(stores->seen[i], location) == 0)
+            return true;
+    return false;
+}
+
+static int visit_store(void *context, const char *location)
+{
+    struct stores *stores = context;
+    struct swtpm_plugin_error error;
+
+    MUST(strncmp(location, stores->place, strlen(stores->place)) == 0);
+    MUST(strlen(location) < sizeof stores->seen[0] && !have_seen(stores, location));
+    if (stores->count < STORES_MAX)
+        strcpy(stores->seen[stores->count], location);
+    stores->count++;
+    struct swtpm_storage *storage =
+        stores->may_open ? open_location(location, SWTPM_STORAGE_READ_ONLY, &error) : NULL;
+    if (storage != NULL)
+        OPS->close(storage);
+    return 0;
+}
+
+static size_t read_data_file(uint8_t *to)
+{
+    int fd = open(data_file, O_RDONLY | O_CLOEXEC);
+    ssize_t size = pread(fd, to, pristine_size + PAGE, 0);
+
+    MUST(fd >= 0 && size >= 0);
+    close(fd);
+    return (size_t)size;
+}
+
+/* list_stores, which changes nothing; whether it succeeded. */
+static bool list_stores(struct stores *stores)
+{
+    struct swtpm_plugin_error error = {""};
+    uint8_t *before = malloc(pristine_size + PAGE);
+    uint8_t *after = malloc(pristine_size + PAGE);
+
+    MUST(before != NULL && after != NULL);
+    size_t size = read_data_file(before);
+    int code = OPS->list_stores(stores->place, visit_store, stores, &error);
+    MUST(code == 0 || error.message[0] != '\0');
+    MUST(read_data_file(after) == size && memcmp(before, after, size) == 0);
+    free(before);
+    free(after);
+    return code == 0;
+}
+
+/* `known` is in use and has values; NULL: nothing is known. */
+static void check_stores(const char *known, bool may_open)
+{
+    struct stores stores = {.may_open = may_open};
+    char place[96], location[160];
+
+    snprintf(place, sizeof place, "%s?mapsize=4M", directory);
+    snprintf(location, sizeof location, "%s&tpm=%s", place, known != NULL ? known : "a");
+    stores.place = place;
+    if (list_stores(&stores) && known != NULL)
+        MUST(have_seen(&stores, location));
+    stores = (struct stores){.place = location};
+    MUST(list_stores(&stores) && stores.count == 1 && have_seen(&stores, location));
+}
+
 /* -------------------------------------------------------------------------------- calls ------ */
 
 static int get(struct swtpm_storage *storage, unsigned name, size_t room)
@@ -240,6 +422,19 @@ static void make_call(struct swtpm_storage *storage, struct input *input)
     }
 }
 
+static void use(struct swtpm_storage *storage, const char *tpm, struct input *input, uint8_t choice)
+{
+    bool has_value = false;
+
+    check_records();
+    for (unsigned i = 0; i < NAMES; i++)
+        has_value = get(storage, i, VALUE_MAX) == 0 || has_value;
+    if (choice & LIST_AMID)
+        check_stores(has_value ? tpm : NULL, choice & OPEN_LISTED);
+    for (int i = 0; i < CALLS_MAX && input->size > 0; i++)
+        make_call(storage, input);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint32_t flags[] = {SWTPM_STORAGE_CREATE, 0, SWTPM_STORAGE_READ_ONLY,
@@ -250,14 +445,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     set_up();
     uint8_t choice = input_byte(&input);
+    const char *tpm = tpms[choice >> 2 & 3];
     write_edited(&input);
-    struct swtpm_storage *storage = open_store(tpms[choice >> 2 & 3], flags[choice & 3], &error);
+    if (choice & LIST_BEFORE)
+        check_stores(NULL, choice & OPEN_LISTED);
+    struct swtpm_storage *storage = open_store(tpm, flags[choice & 3], &error);
     if (storage == NULL)
         return 0;
-    for (unsigned i = 0; i < NAMES; i++)
-        get(storage, i, VALUE_MAX);
-    for (int i = 0; i < CALLS_MAX && input.size > 0; i++)
-        make_call(storage, &input);
+    use(storage, tpm, &input, choice);
     OPS->close(storage);
     return 0;
 }

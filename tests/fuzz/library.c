@@ -9,6 +9,8 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <libtpms/tpm_types.h>
+#include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -16,6 +18,10 @@
 #include "fuzz.h"
 
 enum { COUNTERS = 1 << 14, DIGEST_SIZE = 20, LOG_LEVEL = 1 };
+
+/* How far libtpms may read behind a damaged state: the 65535 bytes that it skips, and the fields
+ * that it then looks for (tests/libtpms/state_over_read.c). */
+enum { READ_BEHIND = 66 * 1024 };
 
 /* Read by libFuzzer like the counters of edges (docs/LibFuzzer, FuzzerExtraCounters.cpp). */
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
@@ -76,6 +82,35 @@ int RSA_generate_key_ex(RSA *key, int bits, BIGNUM *exponent, BN_GENCB *callback
         keys[size] = make_key(bits, exponent);
     copy_key(key, keys[size]);
     return 1;
+}
+
+/* ---------------------------------------------- in place of libtpms' function of that name ---- */
+
+static TPM_RESULT (*given_load)(unsigned char **data, uint32_t *size, uint32_t tpm_number,
+                                const char *name);
+
+/* libtpms has no sanitizer, so this looks in its stead. */
+static TPM_RESULT load_with_zeros_behind(unsigned char **data, uint32_t *size, uint32_t tpm_number,
+                                         const char *name)
+{
+    static const uint8_t zeros[READ_BEHIND];
+    TPM_RESULT result = given_load(data, size, tpm_number, name);
+
+    if (result == TPM_SUCCESS)
+        MUST(memcmp(*data + *size, zeros, sizeof zeros) == 0);
+    return result;
+}
+
+TPM_RESULT TPMLIB_RegisterCallbacks(struct libtpms_callbacks *callbacks)
+{
+    TPM_RESULT (*next)(struct libtpms_callbacks *) = dlsym(RTLD_NEXT, "TPMLIB_RegisterCallbacks");
+    static struct libtpms_callbacks ours;
+
+    ours = *callbacks;
+    given_load = callbacks->tpm_nvram_loaddata;
+    ours.tpm_nvram_loaddata = load_with_zeros_behind;
+    MUST(next != NULL);
+    return next(&ours);
 }
 
 /* -------------------------------------------------------------------------------- variables --- */
