@@ -61,7 +61,7 @@ static int send_message(int fd, const char *message, struct error *error)
 {
     size_t size = strlen(message);
 
-    if (fd < 0 || write(fd, message, size) == (ssize_t)size)
+    if (fd < 0 || TEMP_FAILURE_RETRY(write(fd, message, size)) == (ssize_t)size)
         return 0;
     error_set(error, "cannot tell the service manager at NOTIFY_SOCKET: %s", strerror(errno));
     return -1;

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import tempfile
+import traceback
 
 import ptm
 import tpm12
@@ -64,9 +65,18 @@ def run(scenario, point=None):
     directory = tempfile.mkdtemp(prefix="swtpm-cuse-fault.")
     try:
         kind = _ToolRun if scenario.window == TOOL else _Run
-        return kind(scenario, point, directory).run()
+        return _finished(kind(scenario, point, directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _finished(run_of_point):
+    """Its Result.  What nobody thought of is a failure of that point, and not the campaign's end."""
+    try:
+        run_of_point.run()
+    except Exception:
+        run_of_point.result.blame(f"the campaign cannot judge it:\n{traceback.format_exc()}")
+    return run_of_point.result
 
 
 class _AnyRun:
@@ -141,6 +151,8 @@ class _AnyRun:
             session = Session(place, daemon)
             session.open()
             self._check_tpm(session)
+        except Hang as hang:
+            self.result.blame(f"after the fault, a new process hangs: {hang}\n{daemon.report}")
         except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
             self.result.blame(f"after the fault, in a new process: {error}\n{daemon.report}")
         finally:
@@ -171,7 +183,6 @@ class _ToolRun(_AnyRun):
             self._check_failure(code, self.result.report)
         for place in self.tool.places(code):
             self._check_stored(place)
-        return self.result
 
 
 class _Run(_AnyRun):
@@ -200,7 +211,6 @@ class _Run(_AnyRun):
     def run(self):
         try:
             self._run_daemon()
-            self._check_stored(self.place)
         except Hang as hang:
             if not self._hangs_in_library():
                 self.result.blame(f"hangs: {hang}")
@@ -208,7 +218,7 @@ class _Run(_AnyRun):
             self._note_injection()
             self.daemon.discard()
             self.result.report = self.daemon.said
-        return self.result
+        self._check_stored(self.place)
 
     # ------------------------------------------------------------------- the faulty daemon
 

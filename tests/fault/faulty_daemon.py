@@ -2,6 +2,7 @@
 """A daemon that may fail at any moment, and a client that does not wait for ever."""
 
 import os
+import socket
 import subprocess
 import time
 
@@ -17,9 +18,13 @@ class Hang(Exception):
 
 
 class FaultyDaemon(Daemon):
-    """`start_or_end` in place of `start`; `said` is what it had said when it was discarded."""
+    """`start_or_end` in place of `start`; `said` is what it had said when it was discarded.
+
+    Whether a daemon that has ended was ready before is what its report to the service manager says:
+    that lies in the socket, however fast the end came."""
 
     said = ""
+    _manager = None
 
     @property
     def log(self):
@@ -31,6 +36,8 @@ class FaultyDaemon(Daemon):
             self.said = self.report
         self._find_child()
         super().discard()
+        if self._manager is not None:
+            self._manager.close()
 
     def _find_child(self):
         """One in the background that hangs before it has written its pid."""
@@ -50,7 +57,8 @@ class FaultyDaemon(Daemon):
             f"verify_asan_link_order=0")
 
     def start_or_end(self):
-        """Whether the daemon has made its device, and not ended."""
+        """Whether the daemon was ready: it may have ended since."""
+        self._listen()
         self.kernel = FakeKernel()
         self.kernel.set_timeout(LIMIT)
         self._launch()
@@ -62,9 +70,7 @@ class FaultyDaemon(Daemon):
         except OSError:
             self._wait_process("no device, and no end of the process")
             return False
-        if self.background:
-            return self._is_in_background()
-        return self._has_written_pid()
+        return self._is_in_background() if self.background else self._is_ready()
 
     def is_alive(self):
         return self._process.poll() is None and not self.kernel.is_gone
@@ -82,27 +88,42 @@ class FaultyDaemon(Daemon):
         except subprocess.TimeoutExpired as error:
             raise Hang(without) from error
 
+    def _listen(self):
+        """As a service manager."""
+        path = os.path.join(self.directory, "notify")
+        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._manager.setblocking(False)
+        self._manager.bind(path)
+        self.environment["NOTIFY_SOCKET"] = path
+
+    def _has_reported(self):
+        """Whether the daemon has told the service manager that it is ready; `pid` is its id then."""
+        try:
+            lines = self._manager.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return False
+        report = dict(line.split("=", 1) for line in lines)
+        if "READY" in report:
+            self.pid = int(report["MAINPID"])
+        return "READY" in report
+
     def _is_in_background(self):
         self._wait_process("a device, and no end of the process in the foreground")
         if self.exit_code != 0:
             return False
         self.exit_code = None  # that of the process in the background is to come
-        self._pid_from_file()
+        if not self._has_reported():
+            raise AssertionError("exit code 0 of a daemon that was not ready")
         return True
 
-    def _pid_is_there(self):
-        try:
-            return self._pid_from_file() is not None
-        except FileNotFoundError:
-            return False
-
-    def _has_written_pid(self):
+    def _is_ready(self):
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
-            if self._pid_is_there():
+            has_ended = self._process.poll() is not None
+            if self._has_reported():
                 return True
-            if self._process.poll() is not None:
+            if has_ended:
                 self.exit_code = self._process.returncode
                 return False
             time.sleep(0.001)
-        raise Hang("no pid file, and no end of the process")
+        raise Hang("not ready, and no end of the process")

@@ -13,6 +13,7 @@ FOUND = (
     ("terminate", "storage.put:1:IO"),
     # An interrupted call that was not made again.
     ("start", "read:1:EINTR"),
+    ("start", "write:9:EINTR"),
     ("start-background", "write:6:EINTR"),
     # A report that was lost, and a parent that waited for ever.
     ("start-background", "write:6:EIO"),
