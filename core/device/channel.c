@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "util/log.h"
+
 static int open_empty_pipe(void)
 {
     int ends[2];
@@ -88,6 +90,19 @@ static int event_is_ready(const struct channel *channel, int event_fd)
     return (fds[1].revents & POLLIN) != 0;
 }
 
+/* libfuse trusts the lengths, and would take the rest of an earlier request for that of this. */
+static enum channel_event check_request(const uint8_t *request, size_t size)
+{
+    const struct fuse_in_header *header = (const void *)request;
+
+    if (size >= sizeof *header && header->len == size)
+        return CHANNEL_REQUEST;
+    log_error("The CUSE channel gave a message of %zu bytes that is no FUSE request: is the kernel "
+              "at its other end?", size);
+    errno = EPROTO;
+    return CHANNEL_FAILED;
+}
+
 enum channel_event channel_receive(struct channel *channel, int event_fd, size_t *size)
 {
     for (;;) {
@@ -96,7 +111,7 @@ enum channel_event channel_receive(struct channel *channel, int event_fd, size_t
         ssize_t got = read(channel->receive_fd, channel->request, CHANNEL_REQUEST_MAX);
         if (got > 0) {
             *size = (size_t)got;
-            return CHANNEL_REQUEST;
+            return check_request(channel->request, *size);
         }
         if (got == 0)
             return end_of_input(channel);

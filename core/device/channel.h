@@ -44,7 +44,10 @@ enum channel_event {
 /* Takes the descriptor over, also on failure.  0, or -1 with a message. */
 int channel_open(struct channel *channel, int fd, struct error *error);
 
-/* Waits for a request; with `event_fd` not -1 also for that descriptor. */
+/* Waits for a request; with `event_fd` not -1 also for that descriptor.  A message that is no whole
+ * request, which no kernel sends (fuse(4): a header, whose `len` is that of the message), is
+ * CHANNEL_FAILED with EPROTO, and the log says what came: what stands at the other end cannot be
+ * relied on. */
 enum channel_event channel_receive(struct channel *channel, int event_fd, size_t *size);
 
 /* Makes channel_receive return CHANNEL_WOKEN.  Async-signal-safe; on the receiving thread only. */

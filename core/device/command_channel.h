@@ -19,7 +19,7 @@ struct command_channel {
     struct session *owner;        /* NULL: free */
     bool running;                 /* a command is with the worker */
     struct swtpm_bytes response;  /* what is unread of the last one; tpm_process owns the bytes */
-    struct parked_queue readers;  /* of the owner, while running */
+    struct parked_queue readers;  /* of the owner, while running; made with parked_init */
 
     /* The command with the worker; touched by the worker while it is busy. */
     uint8_t command[TPM_COMMAND_MAX];

@@ -14,7 +14,7 @@
  */
 
 struct control {
-    struct parked_queue waiting;
+    struct parked_queue waiting; /* made with parked_init */
     bool shut_down;           /* a client sent SHUTDOWN and has its answer */
     fuse_req_t job_request;   /* what the worker does: INIT or LOCK_STORAGE */
     uint32_t job_argument;    /* flags of INIT, retries of LOCK_STORAGE */

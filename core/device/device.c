@@ -324,6 +324,8 @@ int device_new(const struct device_parameters *parameters, struct device **resul
         error_set(error, "no memory for the device");
         return -1;
     }
+    parked_init(&device->commands.readers);
+    parked_init(&device->control.waiting);
     if (channel_open(&device->channel, parameters->channel_fd, error) != 0)
         goto fail;
     snprintf(device->name_argument, sizeof device->name_argument, "DEVNAME=%s", parameters->name);
@@ -351,20 +353,26 @@ static void process_request(struct device *device, size_t size)
 
 int device_make(struct device *device, struct error *error)
 {
+    const char *name = device->name_argument + strlen("DEVNAME=");
     size_t size;
 
     while (!device->made && !channel_is_closed(&device->channel)) {
         enum channel_event event = channel_receive(&device->channel, -1, &size);
         if (event == CHANNEL_REQUEST)
             process_request(device, size);
-        else if (event == CHANNEL_CLOSED || event == CHANNEL_FAILED)
+        else if (event == CHANNEL_CLOSED)
             break;
+        if (event == CHANNEL_FAILED) {
+            error_set(error, "cannot make /dev/%s: the CUSE channel cannot be read: %s", name,
+                      strerror(errno));
+            return -1;
+        }
     }
     /* The kernel has tried by then, and closes the channel if it could not. */
     if (device->made && !device->reply_lost && !channel_is_closed(&device->channel))
         return 0;
     error_set(error, "the kernel did not make /dev/%s: is the name or the device number in use?",
-              device->name_argument + strlen("DEVNAME="));
+              name);
     return -1;
 }
 

@@ -5,13 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void unlink_request(struct parked_request *parked)
+void parked_init(struct parked_queue *queue)
 {
-    struct parked_request **link = &parked->queue->first;
-
-    while (*link != parked)
-        link = &(*link)->next;
-    *link = parked->next;
+    TAILQ_INIT(queue);
 }
 
 /* Called by libfuse while it holds the request's lock: it may be answered, no more. */
@@ -19,7 +15,7 @@ static void interrupted(fuse_req_t request, void *data)
 {
     struct parked_request *parked = data;
 
-    unlink_request(parked);
+    TAILQ_REMOVE(parked->queue, parked, neighbours);
     parked_free(parked);
     fuse_reply_err(request, EINTR);
 }
@@ -41,21 +37,18 @@ void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *
                                       .command = command};
     if (input_size > 0)
         memcpy(parked->input, input, input_size);
-    struct parked_request **link = &queue->first;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = parked;
+    TAILQ_INSERT_TAIL(queue, parked, neighbours);
     /* May answer and free the request at once, if its interrupt came first. */
     fuse_req_interrupt_func(request, interrupted, parked);
 }
 
 struct parked_request *parked_take(struct parked_queue *queue)
 {
-    struct parked_request *parked = queue->first;
+    struct parked_request *parked = TAILQ_FIRST(queue);
 
     if (parked == NULL)
         return NULL;
-    queue->first = parked->next;
+    TAILQ_REMOVE(queue, parked, neighbours);
     fuse_req_interrupt_func(parked->request, NULL, NULL);
     return parked;
 }

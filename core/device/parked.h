@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "device/fuse.h"
 #include "device/session.h"
@@ -13,10 +14,13 @@
  * Requests that wait for the worker to become free: reads of a response that is not there yet, and
  * control calls.  First come, first served.  A request that the kernel interrupts is answered with
  * EINTR and leaves the queue.  The loop's thread only.
+ *
+ * Each is a thread of a client that waits, so that nothing but the system's limit of threads bounds
+ * their number: no call takes longer for many.
  */
 
 struct parked_request {
-    struct parked_request *next;
+    TAILQ_ENTRY(parked_request) neighbours;
     struct parked_queue *queue;
     fuse_req_t request;
     struct session *session;
@@ -25,10 +29,10 @@ struct parked_request {
     _Alignas(uint64_t) uint8_t input[];
 };
 
-/* A zeroed structure is an empty queue. */
-struct parked_queue {
-    struct parked_request *first;
-};
+TAILQ_HEAD(parked_queue, parked_request);
+
+/* Makes an empty queue. */
+void parked_init(struct parked_queue *queue);
 
 /* Parks a request; `input` is copied and may be NULL with a read.  Without memory the request is
  * answered with ENOMEM. */

@@ -126,6 +126,16 @@ class Channel(TpmTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("vtpm-test", done.stderr)
 
+    def test_a_message_that_is_no_request_is_an_error(self):
+        channel, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with channel, kernel:
+            kernel.send(b"short")
+            done = run_program("--name", "vtpm-test", "--tpm2", "--foreground", "--cuse-fd",
+                               str(channel.fileno()), "--tpmstate", tpmstate(self.directory()),
+                               pass_fds=[channel.fileno()])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("a message of 5 bytes", done.stderr)
+
     def test_a_log_and_a_capture_that_nobody_reads_do_not_end_the_start(self):
         kernel = FakeKernel()
         self.addCleanup(kernel.close)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "device/channel.h"
+#include "util/log.h"
 
 static struct channel channel;
 static int kernel_fd;
@@ -46,15 +47,50 @@ static int close_pair(void **state)
     return 0;
 }
 
+static ssize_t send_request(const char *data)
+{
+    struct {
+        struct fuse_in_header header;
+        char data[16];
+    } message = {.header = {.len = (uint32_t)(sizeof message.header + strlen(data))}};
+
+    memcpy(message.data, data, strlen(data));
+    return send(kernel_fd, &message, message.header.len, 0);
+}
+
+static void assert_request_arrives(const char *data)
+{
+    size_t size = 0;
+
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_REQUEST);
+    assert_int_equal(size, sizeof(struct fuse_in_header) + strlen(data));
+    assert_memory_equal(channel.request + sizeof(struct fuse_in_header), data, strlen(data));
+}
+
 static void a_request_arrives_whole(void **state)
 {
     (void)state;
-    size_t size = 0;
+    assert_true(send_request("request") > 0);
+    assert_request_arrives("request");
+}
 
-    assert_int_equal(send(kernel_fd, "request", 7, 0), 7);
-    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_REQUEST);
-    assert_int_equal(size, 7);
-    assert_memory_equal(channel.request, "request", 7);
+/* libfuse would take what the one before it left in the memory for the rest. */
+static void a_message_that_is_no_whole_request_breaks_the_channel(void **state)
+{
+    (void)state;
+    struct fuse_in_header header = {.len = sizeof header};
+    size_t size;
+
+    for (size_t length = 1; length < sizeof header; length++) {
+        assert_true(send_request("") > 0);
+        assert_request_arrives("");
+        assert_int_equal(send(kernel_fd, &header, length, 0), length);
+        assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_FAILED);
+        assert_int_equal(errno, EPROTO);
+    }
+    header.len++;
+    assert_int_equal(send(kernel_fd, &header, sizeof header, 0), sizeof header);
+    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_FAILED);
 }
 
 static void a_wake_before_the_read_is_not_lost(void **state)
@@ -72,12 +108,11 @@ static void wakes_do_not_lose_requests(void **state)
     (void)state;
     size_t size;
 
-    assert_int_equal(send(kernel_fd, "kept", 4, 0), 4);
+    assert_true(send_request("kept") > 0);
     channel_wake(&channel);
     channel_wake(&channel);
     assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_WOKEN);
-    assert_int_equal(channel_receive(&channel, -1, &size), CHANNEL_REQUEST);
-    assert_memory_equal(channel.request, "kept", 4);
+    assert_request_arrives("kept");
 }
 
 static void the_other_end_closes(void **state)
@@ -99,10 +134,10 @@ static void the_event_comes_before_a_request(void **state)
     int event_fd = eventfd(1, EFD_CLOEXEC);
     uint64_t count;
 
-    assert_int_equal(send(kernel_fd, "later", 5, 0), 5);
+    assert_true(send_request("later") > 0);
     assert_int_equal(channel_receive(&channel, event_fd, &size), CHANNEL_EVENT);
     assert_int_equal(read(event_fd, &count, sizeof count), sizeof count);
-    assert_int_equal(channel_receive(&channel, event_fd, &size), CHANNEL_REQUEST);
+    assert_request_arrives("later");
     close(event_fd);
 }
 
@@ -125,9 +160,9 @@ static void *send_signals(void *thread)
     for (int i = 0; i < 2000; i++) {
         pthread_kill(*(pthread_t *)thread, SIGUSR1);
         if (i % 3 == 0)
-            send(kernel_fd, "x", 1, 0);
+            send_request("");
     }
-    send(kernel_fd, "end", 3, 0);
+    send_request("end");
     return NULL;
 }
 
@@ -148,7 +183,7 @@ static void signals_at_any_moment_are_seen(void **state)
             continue;
         }
         assert_int_equal(event, CHANNEL_REQUEST);
-        if (size == 3)
+        if (size > sizeof(struct fuse_in_header))
             break;
         requests++;
     }
@@ -211,8 +246,12 @@ static void a_notification_that_is_not_taken_is_dropped(void **state)
 
 int main(void)
 {
+    const struct log_parameters no_log = {.path = "-", .fd = -1};
+    struct error error;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_request_arrives_whole, open_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_message_that_is_no_whole_request_breaks_the_channel,
+                                        open_pair, close_pair),
         cmocka_unit_test_setup_teardown(a_wake_before_the_read_is_not_lost, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(wakes_do_not_lose_requests, open_pair, close_pair),
         cmocka_unit_test_setup_teardown(the_other_end_closes, open_pair, close_pair),
@@ -227,5 +266,7 @@ int main(void)
                                         close_pair),
         cmocka_unit_test_setup_teardown(signals_at_any_moment_are_seen, open_pair, close_pair),
     };
+    if (log_open(&no_log, &error) != 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
