@@ -118,9 +118,7 @@ class _AnyRun:
 
     def _hangs_in_library(self):
         """seccomp_load(3) does not end after some allocations of its own that fail."""
-        caller = os.path.basename(self.injector.caller)
-        if self.point is not None and self.point.name == "memory" and \
-                caller.startswith("libseccomp."):
+        if self.injector.has_starved("libseccomp."):
             self.result.died_in = "libseccomp"
         return self.result.died_in is not None
 

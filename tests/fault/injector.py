@@ -150,6 +150,11 @@ class Injector:
     def caller(self):
         return self._control.caller.decode()
 
+    def has_starved(self, library):
+        """Whether it was an allocation of that library that failed; of its name the beginning."""
+        of_memory = self._control.number_of_class in map(CLASSES.index, ALLOCATIONS)
+        return of_memory and self.struck and os.path.basename(self.caller).startswith(library)
+
     def counts(self):
         """{class: calls}, without those that were never made."""
         return {name: count for name, count in zip(CLASSES, self._control.counts) if count}
