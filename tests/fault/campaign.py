@@ -2,6 +2,7 @@
 """One scenario with one fault, and what must hold then."""
 
 import errno
+import functools
 import os
 import pwd
 import shutil
@@ -41,6 +42,7 @@ class Result:
     def __init__(self):
         self.counts = {}
         self.stacks = {}
+        self.filter = 0
         self.struck = False
         self.spared = False
         self.caller = ""
@@ -70,6 +72,12 @@ def run(scenario, point=None):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@functools.cache
+def _whole_filter(scenario):
+    """The hash of the system call filter of a start without a fault."""
+    return run(scenario).filter
+
+
 def _finished(run_of_point):
     """Its Result.  What nobody thought of is a failure of that point, and not the campaign's end."""
     try:
@@ -92,6 +100,7 @@ class _AnyRun:
     def _note_injection(self):
         self.result.counts = self.injector.counts()
         self.result.stacks = self.injector.stacks()
+        self.result.filter = self.injector.filter
         self.result.struck = self.injector.struck
         self.result.spared = self.injector.spared
         self.result.caller = self.injector.caller
@@ -226,6 +235,7 @@ class _Run(_AnyRun):
                                 self.daemon.stderr + self.daemon.sanitizer_reports)
             return
         self.injector.end()
+        self._check_filter()
         session = Session(self.place, self.daemon)
         if self.scenario.window != START:
             self._act(session)
@@ -284,6 +294,12 @@ class _Run(_AnyRun):
     def _is_fenced(self):
         """The state is somebody else's now: this process must not go on."""
         return self.point is not None and self.point.fault.name == "FENCED" and self.injector.struck
+
+    def _check_filter(self):
+        """What libseccomp made without some of its memory is either the whole filter or none."""
+        if self.injector.has_starved("libseccomp.") and \
+                self.injector.filter != _whole_filter(self.scenario):
+            self.result.blame("another system call filter than without the fault")
 
     def _check_end(self, code):
         if self._dies_in_library(code, self.daemon.report):

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,18 +97,27 @@ static bool is_library(const void *caller)
     return false;
 }
 
-/* FNV-1a of the offsets of the return addresses in their modules. */
+/* FNV-1a, by words. */
+static const uint32_t FNV_START = 2166136261;
+static const uint32_t FNV_PRIME = 16777619;
+
+static uint32_t add_to_hash(uint32_t hash, uint32_t word)
+{
+    return (hash ^ word) * FNV_PRIME;
+}
+
+/* Of the offsets of the return addresses in their modules. */
 static uint32_t hash_stack(void)
 {
     void *frames[64];
     struct dl_find_object module;
-    uint32_t hash = 2166136261;
+    uint32_t hash = FNV_START;
     int count = backtrace(frames, sizeof frames / sizeof *frames);
 
     for (int i = 0; i < count; i++) {
         bool is_known = _dl_find_object(frames[i], &module) == 0;
         uintptr_t base = is_known ? module.dlfo_link_map->l_addr : 0;
-        hash = (hash ^ (uint32_t)((uintptr_t)frames[i] - base)) * 16777619;
+        hash = add_to_hash(hash, (uint32_t)((uintptr_t)frames[i] - base));
     }
     return hash;
 }
@@ -163,6 +173,20 @@ bool fault_strikes(enum fault_class class, const void *caller)
 void fault_spare(void)
 {
     control->struck = FAULT_SPARED;
+}
+
+void fault_note_filter(const struct sock_fprog *filter)
+{
+    uint32_t hash = FNV_START;
+
+    for (unsigned i = 0; i < filter->len; i++) {
+        const struct sock_filter *step = &filter->filter[i];
+
+        hash = add_to_hash(hash, step->code | (uint32_t)step->jt << 16 | (uint32_t)step->jf << 24);
+        hash = add_to_hash(hash, step->k);
+    }
+    if (control != NULL)
+        control->filter = hash;
 }
 
 const struct fault_control *fault_control(void)

@@ -93,6 +93,7 @@ struct fault_control {
     _Atomic uint32_t struck; /* enum fault_end */
     _Atomic uint32_t counts[FAULT_CLASSES];
     char caller[256]; /* who made it: MODULE+0xOFFSET */
+    uint32_t filter;  /* a hash of the filter that seccomp(2) has put in force; 0: none */
     /* Of FAULT_MEMORY and FAULT_LIBRARY_MEMORY, by number from 0, while nothing is to fail: a hash
      * of the return addresses, the same in each process. */
     uint32_t stacks[FAULT_LIBRARY_MEMORY + 1][FAULT_STACKS];
@@ -106,6 +107,11 @@ void fault_spare(void);
 
 /* Valid once fault_strikes has returned true. */
 const struct fault_control *fault_control(void);
+
+struct sock_fprog;
+
+/* Notes what seccomp(2) has put in force. */
+void fault_note_filter(const struct sock_fprog *filter);
 
 /* Puts the ops that fail in the place of those of the plugin that dlopen(3) has given, if it is
  * one, and the first of its kind in this process. */

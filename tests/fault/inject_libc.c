@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -363,8 +365,11 @@ long syscall(long number, ...)
     va_end(more);
     if (fault_strikes(FAULT_SYSCALL, CALLER))
         return -1;
-    return next(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-                arguments[5]);
+    long result = next(number, arguments[0], arguments[1], arguments[2], arguments[3],
+                       arguments[4], arguments[5]);
+    if (number == SYS_seccomp && arguments[0] == SECCOMP_SET_MODE_FILTER && result >= 0)
+        fault_note_filter((const struct sock_fprog *)arguments[2]);
+    return result;
 }
 
 /* dlerror(3) has nothing to say about such a failure, and must not be taken to have. */

@@ -40,7 +40,7 @@ class _Control(ctypes.Structure):
                 ("number_of_class", ctypes.c_uint32), ("number", ctypes.c_uint32),
                 ("manner", ctypes.c_uint32), ("error", ctypes.c_int32),
                 ("struck", ctypes.c_uint32), ("counts", ctypes.c_uint32 * len(CLASSES)),
-                ("caller", ctypes.c_char * 256),
+                ("caller", ctypes.c_char * 256), ("filter", ctypes.c_uint32),
                 ("stacks", ctypes.c_uint32 * _STACKS * len(ALLOCATIONS))]
 
 
@@ -149,6 +149,11 @@ class Injector:
     @property
     def caller(self):
         return self._control.caller.decode()
+
+    @property
+    def filter(self):
+        """A hash of the system call filter that is in force, 0 without one."""
+        return self._control.filter
 
     def has_starved(self, library):
         """Whether it was an allocation of that library that failed; of its name the beginning."""
