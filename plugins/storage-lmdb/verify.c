@@ -234,7 +234,8 @@ static bool read_node(const struct verifier *v, const unsigned char *page, unsig
 
     memcpy(&head, page, sizeof head);
     memcpy(&offset, page + sizeof head + index * sizeof offset, sizeof offset);
-    if (offset < head.extent.free.upper || offset > v->page_size - sizeof node->head)
+    if (offset < head.extent.free.upper || offset > v->page_size - sizeof node->head ||
+        offset % 2 != 0)
         return false;
     memcpy(&node->head, page + offset, sizeof node->head);
     node->key = page + offset + sizeof node->head;
@@ -260,6 +261,38 @@ static bool page_is_sound(const struct verifier *v, const unsigned char *page, s
         return false;
     *nodes = (unsigned)(head.extent.free.lower - sizeof head) / 2;
     return *nodes >= nodes_min;
+}
+
+static size_t node_size(const struct node *node, unsigned type)
+{
+    size_t size = sizeof node->head + node->head.key_size;
+
+    if (type == PAGE_LEAF)
+        size += (node->head.flags & NODE_BIG) != 0 ? sizeof(size_t) : node->head.data_size;
+    return size + size % 2;
+}
+
+/* LMDB packs the nodes of a page without gaps, and moves them by their sizes: if two of them shared
+ * bytes, it would come to write behind the page. */
+static bool nodes_are_packed(const struct verifier *v, const unsigned char *page, unsigned type,
+                             unsigned nodes)
+{
+    uint16_t sizes[PAGE_SIZE_MAX / 2]; /* of the node at each even offset; 0: none */
+    struct page_head head;
+    struct node node;
+
+    memcpy(&head, page, sizeof head);
+    memset(sizes, 0, v->page_size / 2 * sizeof sizes[0]);
+    for (unsigned i = 0; i < nodes; i++) {
+        if (!read_node(v, page, i, type, &node))
+            return false;
+        sizes[((size_t)(node.key - page) - sizeof node.head) / 2] =
+            (uint16_t)node_size(&node, type);
+    }
+    size_t at = head.extent.free.upper;
+    for (; nodes > 0 && at < v->page_size && sizes[at / 2] != 0; nodes--)
+        at += sizes[at / 2];
+    return nodes == 0 && at == v->page_size;
 }
 
 /* Keys of the free tree are numbers in host order; those of the main tree sort like memcmp. */
@@ -370,6 +403,8 @@ static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned
     status = read_at(v->fd, page, v->page_size, number * v->page_size);
     if (status == 0 && !page_is_sound(v, page, number, type, nodes_min, &nodes))
         status = damaged(v, number, "a page is not of the kind that is expected there");
+    if (status == 0 && !nodes_are_packed(v, page, type, nodes))
+        status = damaged(v, number, "the records of a page do not fill it as they should");
     if (status == 0)
         status = type == PAGE_LEAF ? check_leaf(v, tree, number, page, nodes)
                                    : check_branch(v, tree, number, page, nodes, depth);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,48 @@ static void damage_page_numbers(uint16_t type, uint64_t wrong)
     }
 }
 
+/* Makes the lowest record of a leaf two bytes longer; false if the page is none or it lies elsewhere. */
+static bool stretch_record(size_t page)
+{
+    struct {
+        uint64_t number;
+        uint16_t pad, flags, lower, upper;
+    } head;
+    struct {
+        uint32_t data_size;
+        uint16_t flags, key_size;
+    } node;
+
+    memcpy(&head, pristine + page, sizeof head);
+    if (head.number != page / PAGE || head.flags != LEAF || head.upper > PAGE - sizeof node)
+        return false;
+    memcpy(&node, pristine + page + head.upper, sizeof node);
+    if (node.flags != 0 || head.upper + sizeof node + node.key_size + node.data_size + 2 > PAGE)
+        return false;
+    node.data_size += 2;
+    overwrite(page + head.upper, &node, sizeof node);
+    return true;
+}
+
+/* LMDB would move them by their sizes, to behind the page in the end. */
+static void records_that_share_bytes_are_refused(void **state)
+{
+    (void)state;
+    unsigned refused = 0;
+
+    for (size_t page = 0; page + PAGE <= size; page += PAGE) {
+        restore(size);
+        if (!stretch_record(page))
+            continue;
+        enum outcome outcome = outcome_of_use();
+        assert_true(outcome == REFUSED_AT_OPEN || outcome == GOOD);
+        refused += outcome == REFUSED_AT_OPEN;
+    }
+    /* Most leaves of that form are free pages. */
+    assert_true(refused > 0);
+    restore(size);
+}
+
 /* LMDB would free the pages of that number in their place. */
 static void a_value_whose_pages_have_another_number_is_not_replaced(void **state)
 {
@@ -298,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_file_that_was_cut_off_is_refused),
         cmocka_unit_test(a_page_that_was_zeroed_is_refused),
         cmocka_unit_test(random_damage_is_survived),
+        cmocka_unit_test(records_that_share_bytes_are_refused),
         cmocka_unit_test(a_value_whose_pages_have_another_number_is_not_replaced),
         cmocka_unit_test(what_a_user_has_checked_is_not_checked_again_while_he_is_there),
     };
