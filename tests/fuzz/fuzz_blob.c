@@ -181,12 +181,18 @@ static void set_with_header(struct input *input)
     free(blob);
 }
 
-/* Larger than the input if that wants it: about as large as a blob can be. */
+/* Header and two tags around a state without keys, in bytes. */
+enum { AROUND_STATE = 22 };
+
+/* Larger than the input if that wants it: as large as fits into a blob, or a byte more or less. */
 static void choose_plain(struct input *input, uint8_t kind, struct buffer *plain)
 {
     struct swtpm_bytes bytes = input_bytes(input, input_16(input));
-    size_t size = kind & 32 ? UPLOAD_MAX - 128 + kind % 32 * 4 + bytes.size % 4 : bytes.size;
+    size_t largest = UPLOAD_MAX - AROUND_STATE;
+    size_t size = kind & 32 ? largest - 1 + bytes.size % 3 : bytes.size;
 
+    if (kind & 32 && kind & 16) /* with keys */
+        size -= bytes.size % 256;
     MUST(buffer_reserve(plain, size + 1) == 0);
     plain->size = size;
     memset(plain->data, kind, size);
@@ -194,13 +200,12 @@ static void choose_plain(struct input *input, uint8_t kind, struct buffer *plain
         memcpy(plain->data, bytes.data, bytes.size);
 }
 
-/* The header and two tags around a state without keys: 22 bytes. */
 static void check_wrapped(const struct state_blob_keys *blob_keys, size_t plain_size,
                           TPM_RESULT result, const struct buffer *blob)
 {
     if (blob_keys->state_key == NULL && blob_keys->migration_key == NULL)
-        MUST((result == TPM_SUCCESS) == (plain_size + 22 <= UPLOAD_MAX));
-    MUST(result == TPM_SUCCESS ? blob->size <= UPLOAD_MAX : plain_size > UPLOAD_MAX - 256);
+        MUST((result == TPM_SUCCESS) == (plain_size + AROUND_STATE <= UPLOAD_MAX));
+    MUST(result == TPM_SUCCESS ? blob->size <= UPLOAD_MAX : plain_size > UPLOAD_MAX - 512);
 }
 
 /* Shorter or longer by a byte, a blob is none. */
@@ -281,10 +286,11 @@ static void fill_up(uint32_t type, uint8_t choice)
 {
     enum { LAST = UPLOAD_MAX % PART };
 
+    set_part(0, type, PART + 1, (struct swtpm_bytes){zeros, PART});
     drop_upload();
     for (int i = 0; i < UPLOAD_MAX / PART; i++)
         MUST(set_part(0, type, PART, (struct swtpm_bytes){zeros, PART}) == TPM_SUCCESS);
-    uint32_t last = choice & 4 ? PART : LAST + choice % 3 - 1;
+    uint32_t last = choice & 4 ? PART + choice % 2 : LAST + choice % 3 - 1;
     MUST(set_part(0, type, last, (struct swtpm_bytes){zeros, last}) != TPM_SUCCESS);
 }
 

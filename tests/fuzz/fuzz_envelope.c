@@ -92,30 +92,42 @@ static bool open_bytes(const struct reader *reader, struct swtpm_bytes bytes, st
     return result == TPM_SUCCESS;
 }
 
-static void must_not_open(const struct reader *reader, const uint8_t *bytes, size_t size)
+/* The first `size` of the bytes, or those and a zero, with what their header is to say; in memory of
+ * their own, so that a look behind their end is seen. */
+static void must_not_open(const struct reader *reader, struct swtpm_bytes bytes, size_t size,
+                          uint16_t header_size, uint32_t total)
 {
+    uint8_t *copy = calloc(1, size > 0 ? size : 1);
     struct buffer plain = {0};
 
-    MUST(!open_bytes(reader, (struct swtpm_bytes){bytes, size}, &plain));
+    MUST(copy != NULL);
+    memcpy(copy, bytes.data, size < bytes.size ? size : bytes.size);
+    if (size >= ENVELOPE_HEADER_SIZE) {
+        big_endian_put16(copy + HEADER_SIZE_AT, header_size);
+        big_endian_put32(copy + TOTAL_SIZE_AT, total);
+    }
+    MUST(!open_bytes(reader, (struct swtpm_bytes){copy, size}, &plain));
+    free(copy);
 }
 
-/* `bytes` open; with one less or more they do not, nor if their header says so. */
+/* `bytes` open: with one less or more they do not, nor if their header alone says so. */
 static void check_sizes(const struct reader *reader, struct swtpm_bytes bytes)
 {
-    uint8_t *copy = calloc(1, bytes.size + 1);
+    const uint16_t header_size = ENVELOPE_HEADER_SIZE;
+    const uint32_t size = (uint32_t)bytes.size;
+    const uint8_t *header = bytes.data;
 
-    MUST(copy != NULL);
-    memcpy(copy, bytes.data, bytes.size);
-    must_not_open(reader, copy, bytes.size - 1);
-    must_not_open(reader, copy, bytes.size + 1);
-    for (int change = -1; change <= 1; change += 2) {
-        big_endian_put32(copy + TOTAL_SIZE_AT, (uint32_t)((int)bytes.size + change));
-        must_not_open(reader, copy, bytes.size);
-    }
-    big_endian_put32(copy + TOTAL_SIZE_AT, (uint32_t)bytes.size);
-    big_endian_put16(copy + HEADER_SIZE_AT, ENVELOPE_HEADER_SIZE - 1);
-    must_not_open(reader, copy, bytes.size);
-    free(copy);
+    must_not_open(reader, bytes, size - 1, header_size, size);
+    must_not_open(reader, bytes, size + 1, header_size, size);
+    must_not_open(reader, bytes, size, header_size, size - 1);
+    must_not_open(reader, bytes, size, header_size, size + 1);
+    must_not_open(reader, bytes, size, header_size - 1, size);
+    must_not_open(reader, bytes, size, header_size + 1, size);
+    /* The items fill the rest; version 1 has none, so that a plain state may end anywhere. */
+    if (header[0] == ENVELOPE_VERSION_UNTAGGED)
+        return;
+    must_not_open(reader, bytes, size - 1, header_size, size - 1);
+    must_not_open(reader, bytes, size + 1, header_size, size + 1);
 }
 
 /* What opens can be wrapped again, and opens as the same. */
@@ -158,7 +170,7 @@ static void try_plain(const struct state_key *key, struct swtpm_bytes plain, uin
     MUST(open_bytes(&reader, bytes, &opened) && opened.size == plain.size);
     MUST(plain.size == 0 || memcmp(opened.data, plain.data, plain.size) == 0);
     check_sizes(&reader, bytes);
-    must_not_open(&reader, envelope.data, cut % envelope.size);
+    must_not_open(&reader, bytes, cut % bytes.size, ENVELOPE_HEADER_SIZE, cut % bytes.size);
     buffer_free(&opened);
     buffer_free(&envelope);
 }

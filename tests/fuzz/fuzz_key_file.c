@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Key files and passphrases (libFuzzer).  The first byte of the input says how the file is to be
- * read, the rest is the file.
+ * read, the rest is the file, or its end if it is to be about as large as one can be.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,6 +9,21 @@
 #include "fuzz.h"
 #include "state/key.h"
 #include "state/key_use.h"
+
+enum { FILE_MAX = 16 * 1024, LARGE = 0x40, PASSPHRASE = 0x80 };
+
+/* The file, with white space before it if it is to be large: one byte too much, or one or two less. */
+static struct swtpm_bytes choose_file(struct input input, uint8_t choice, uint8_t *room)
+{
+    size_t size = FILE_MAX - input.size % 3;
+
+    if (!(choice & LARGE) || input.size > size)
+        return (struct swtpm_bytes){input.data, input.size};
+    memset(room, ' ', size);
+    if (input.size > 0)
+        memcpy(room + size - input.size, input.data, input.size);
+    return (struct swtpm_bytes){room, size};
+}
 
 static int file_of(struct swtpm_bytes contents)
 {
@@ -33,7 +48,7 @@ static bool file_holds_key(const struct key_parameters *parameters, struct swtpm
     size_t size = parameters->mode == KEY_MODE_AES_128_CBC ? 16 : 32;
     const uint8_t *text = file.data;
 
-    if (file.size >= 16 * 1024)
+    if (file.size >= FILE_MAX)
         return false;
     if (parameters->password_fd >= 0)
         return file.size > 0;
@@ -62,9 +77,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     struct state_key *key = NULL;
     struct error error = {""};
-    const struct swtpm_bytes file = {input.data, input.size};
+    static uint8_t room[FILE_MAX];
+    const struct swtpm_bytes file = choose_file(input, choice, room);
 
-    *(choice & 0x80 ? &parameters.password_fd : &parameters.fd) = file_of(file);
+    *(choice & PASSPHRASE ? &parameters.password_fd : &parameters.fd) = file_of(file);
     bool loaded = state_key_load(&parameters, NULL, &key, &error) == 0;
     MUST(loaded == file_holds_key(&parameters, file));
     if (!loaded)
