@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * storage-lmdb on a damaged environment (libFuzzer).  The input is a list of edits to the data file
- * of a whole store, and the calls that are made on the result: each gives a result, and no byte of
- * the file makes LMDB, which trusts it, read or write where it should not.
+ * of a whole store, and the calls that are made on the result: each gives a result, a change of one
+ * value changes no other, and no byte of the file makes LMDB, which trusts it, read or write where it
+ * should not.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -380,21 +381,64 @@ static int check_listed(void *context, const char *name, uint64_t size)
     return 0;
 }
 
+struct value {
+    int code;
+    size_t size;
+    uint64_t hash;
+};
+
+static struct value look_at(struct swtpm_storage *storage, const char *name)
+{
+    static uint8_t bytes[VALUE_MAX];
+    struct swtpm_plugin_error error;
+    struct value value = {.hash = 14695981039346656037u};
+
+    value.code = OPS->get(storage, name, (struct swtpm_buffer){bytes, sizeof bytes}, &value.size,
+                          &error);
+    for (size_t i = 0; i < value.size; i++)
+        value.hash = (value.hash ^ bytes[i]) * 1099511628211u;
+    return value;
+}
+
+/* What could be got before a change of another value can be got after it. */
+static void check_others(struct swtpm_storage *storage, const struct value *before, unsigned changed)
+{
+    for (unsigned i = 0; i < NAMES; i++) {
+        struct value after = look_at(storage, names[i]);
+        if (i == changed % NAMES || before[i].code != 0)
+            continue;
+        MUST(after.code == 0 && after.size == before[i].size && after.hash == before[i].hash);
+    }
+}
+
 /* What was put can be got, however damaged the rest is. */
-static void put_and_get(struct swtpm_storage *storage, unsigned name, size_t size, uint8_t fill)
+static void check_put(struct swtpm_storage *storage, unsigned name, size_t size, uint8_t fill)
 {
     static uint8_t value[VALUE_MAX];
     struct swtpm_plugin_error error = {""};
     size_t got = 0;
 
-    if (put(storage, name, size, fill) != 0)
-        return;
     size %= VALUE_MAX;
     MUST(OPS->get(storage, names[name % NAMES], (struct swtpm_buffer){value, sizeof value}, &got,
                   &error) == 0);
     MUST(got == size);
     for (size_t i = 0; i < size; i++)
         MUST(value[i] == fill);
+}
+
+static void change(struct swtpm_storage *storage, bool removes, unsigned name, size_t size,
+                   uint8_t fill)
+{
+    struct swtpm_plugin_error error = {""};
+    struct value before[NAMES];
+
+    for (unsigned i = 0; i < NAMES; i++)
+        before[i] = look_at(storage, names[i]);
+    if (removes)
+        OPS->del(storage, names[name % NAMES], 0, &error);
+    else if (put(storage, name, size, fill) == 0)
+        check_put(storage, name, size, fill);
+    check_others(storage, before, name);
 }
 
 static void make_call(struct swtpm_storage *storage, struct input *input)
@@ -409,7 +453,7 @@ static void make_call(struct swtpm_storage *storage, struct input *input)
         OPS->list(storage, check_listed, &count, &error);
         break;
     case 1:
-        OPS->del(storage, names[name % NAMES], 0, &error);
+        change(storage, true, name, 0, 0);
         break;
     case 2:
         OPS->lock(storage, &error);
@@ -418,7 +462,7 @@ static void make_call(struct swtpm_storage *storage, struct input *input)
         get(storage, name, kind < 128 ? VALUE_MAX : input_byte(input));
         break;
     default:
-        put_and_get(storage, name, input_16(input), kind);
+        change(storage, false, name, input_16(input), kind);
     }
 }
 

@@ -60,6 +60,48 @@ static struct swtpm_storage *open_store(uint32_t flags)
     return code == 0 ? storage : NULL;
 }
 
+/* ------------------------------------------------------------------------------- the table --- */
+
+/* At byte 12 of the file: entries of offset, length and size, 4 bytes each, little-endian. */
+enum { TABLE_SIZE = 192, ENTRIES_AT = 12, ENTRIES = 15, ENTRY_SIZE = 12 };
+
+struct section {
+    uint64_t start, length, end;
+};
+
+static uint32_t number_at(const uint8_t *bytes)
+{
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+static struct section section_at(const uint8_t *file, unsigned entry)
+{
+    const uint8_t *bytes = file + ENTRIES_AT + entry * ENTRY_SIZE;
+    uint64_t start = number_at(bytes);
+
+    return (struct section){start, number_at(bytes + 4), start + number_at(bytes + 8)};
+}
+
+/* A second look at what was opened (doc/state-format.md, section 8): all sections lie in the file,
+ * behind the table and apart from each other. */
+static void check_table(struct swtpm_bytes file)
+{
+    if (file.size == 0)
+        return;
+    MUST(file.size >= TABLE_SIZE);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        struct section section = section_at(file.data, i);
+        if (section.start == 0)
+            continue;
+        MUST(section.start >= TABLE_SIZE && section.end <= file.size);
+        MUST(section.length <= section.end - section.start);
+        for (unsigned j = 0; j < i; j++) {
+            struct section other = section_at(file.data, j);
+            MUST(other.start == 0 || other.end <= section.start || section.end <= other.start);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------ what can be read --- */
 
 static void get(struct swtpm_storage *storage, const char *name, struct value *value)
@@ -214,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         open_store(head & 0x80 ? SWTPM_STORAGE_READ_ONLY : SWTPM_STORAGE_CREATE);
     if (storage == NULL)
         return 0;
+    check_table((struct swtpm_bytes){input.data, input.size});
     for (size_t i = 0; i + 1 < calls.size; i += 2)
         make_call(storage, call[i], call[i + 1]);
     get_all(storage, values);
