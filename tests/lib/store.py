@@ -23,7 +23,9 @@ _VALUE_MAX = 16 << 20
 
 
 def uri(path):
-    """Names the store at `path`; a file stands in it, if it is a directory."""
+    """Names the store at `path`; a file stands in it, if it is a directory.  A URI is its own."""
+    if "://" in path:
+        return path
     if STORAGE == "file" and os.path.isdir(path):
         path = os.path.join(path, "store")
     return f"{STORAGE}://{path}{'?tpm=vtpm' if STORAGE == 'lmdb' else ''}"
@@ -87,8 +89,8 @@ class _Plugin(ctypes.Structure):
                 ("system_calls", ctypes.c_void_p), ("ops", ctypes.POINTER(_Ops))]
 
 
-def _ops():
-    path = os.path.join(TOP, f"build/release/plugins/storage-{STORAGE}.so")
+def _ops(plugin):
+    path = os.path.join(TOP, f"build/release/plugins/storage-{plugin}.so")
     plugin = _Plugin.in_dll(ctypes.CDLL(path), "swtpm_plugin")
     assert plugin.magic.to_bytes(8, "big") == b"SWTPMPLG" and plugin.abi == 1
     return plugin.ops.contents
@@ -99,14 +101,16 @@ class StoreError(OSError):
 
 
 class Store:
-    """The store at a path, while `with` lasts.  It is made if there is none."""
+    """The store at a path or URI, while `with` lasts.  It is made if there is none."""
 
     def __init__(self, path, read_only=False):
-        self._location = uri(path).partition("://")[2].encode()
+        self._plugin, _, location = uri(path).partition("://")
+        self._location = location.encode()
         self._flags = _READ_ONLY if read_only else _CREATE
 
     def __enter__(self):
-        self._ops, self._error, self._handle = _ops(), _Error(), ctypes.c_void_p()
+        self._ops, self._error = _ops(self._plugin), _Error()
+        self._handle = ctypes.c_void_p()
         announced = _Announce(lambda context, path, access: 0)
         parameters = _Parameters(self._location, 0o640, self._flags, announced, None)
         self._checked(self._ops.open(ctypes.addressof(self._handle), ctypes.byref(parameters),

@@ -12,14 +12,18 @@ import shutil
 import signal
 import threading
 
-from operations import OPERATIONS
+from operations import FALL_BACKS, OPERATIONS
 from system_calls import SystemCalls
 from victim import Lost, Victim
 
-CONFIGURATIONS = {f"tpm{version}-{storage}-{key}": (version, storage, key)
-                  for version in (2, 12)
-                  for storage in ("dir", "lmdb", "file")
-                  for key in ("none", "raw256", "gcm")}
+CONFIGURATIONS = {
+    **{f"tpm{version}-{storage}-{key}": (version, storage, key, False)
+       for version in (2, 12)
+       for storage in ("dir", "lmdb", "file")
+       for key in ("none", "raw256", "gcm")},
+    **{f"tpm{version}-{storage}-{key}-backup": (version, storage, key, True)
+       for version in (2, 12)
+       for storage, key in (("dir", "none"), ("lmdb", "raw256"), ("file", "gcm"))}}
 
 # The new TPM of the last one has nothing to be killed at any more.
 NAMES = (*OPERATIONS, "start", "random", "first-init")
@@ -48,7 +52,7 @@ class Killer:
     def __init__(self, name, directory, keys, options):
         self.name = name
         self.options = options
-        self.version, self.storage, key = CONFIGURATIONS[name]
+        self.version, self.storage, key, self._backup = CONFIGURATIONS[name]
         self.directory = directory
         self.kills = 0  # in the last run
         self.number = 0  # of the last kill in it
@@ -66,7 +70,11 @@ class Killer:
         path = os.path.join(self.directory, "state")
         uri = {"dir": f"dir://{path}{self._places}", "file": f"file://{path}{self._places}",
                "lmdb": f"lmdb://{path}?tpm=tpm{self._places}"}[self.storage]
-        return Victim(version, uri, self._key_options)
+        return Victim(version, uri, self._key_options, self._backup)
+
+    def operations(self, names):
+        """Those of these that there are in this configuration."""
+        return [name for name in names if self._backup or name not in FALL_BACKS]
 
     def begin(self):
         if self._neighbour is not None:

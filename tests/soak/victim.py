@@ -13,6 +13,7 @@ from daemon import Daemon
 from known_tpm2 import RH_ENDORSEMENT
 from known_tpm12 import FORCE_CLEAR, READ_PUBLIC_KEY
 from ptm import Control
+from store import Store
 
 # Stops before it becomes the daemon, so that it can be traced from there on.
 STOPPED_AT_FIRST = ("sh", "-c", 'kill -STOP $$; exec "$@"', "sh")
@@ -30,6 +31,7 @@ def must(name, code):
 class Commands2:
     """What the victim needs of a TPM 2."""
 
+    PERMANENT = "tpm2-00.permall"
     INDEX = 0x01500020
     ALREADY_STARTED = tpm2.RC_INITIALIZE
     client = tpm2.Tpm2
@@ -62,6 +64,7 @@ class Commands2:
 class Commands12:
     """What the victim needs of a TPM 1.2."""
 
+    PERMANENT = "tpm-00.permall"
     INDEX = 0x00011120
     ALREADY_STARTED = tpm12.TPM_INVALID_POSTINIT
     client = tpm12.Tpm12
@@ -96,10 +99,12 @@ class Commands12:
 
 
 class Victim:
-    """`place` is a storage URI; `options` are the daemon's."""
+    """`place` is a storage URI; `options` are the daemon's; with `backup` the daemon keeps one."""
 
-    def __init__(self, version, place, options):
+    def __init__(self, version, place, options, backup=False):
         self.version = version
+        self.backup = backup
+        self.is_damaged = False  # the permanent state, until the TPM has stored it again
         self.commands = Commands2 if version == 2 else Commands12
         self.place = place
         self.options = ["--migration", "release-lock-outgoing", *options]
@@ -157,8 +162,22 @@ class Victim:
         resumed = self.power_on()
         if resumed and not may_resume:
             raise Lost("there was a volatile state")
+        if "using the backup" in self.daemon.log and not self.is_damaged:
+            raise Lost("the permanent state was not whole, and its backup was needed")
+        self.is_damaged = False
         self.check(values)
         self.commands.make_room(self.tpm)
+
+    def damage(self, is_removed):
+        """While no daemon runs.  What is left is the backup, of the write before the last."""
+        with Store(self.place) as store:
+            if is_removed:
+                store.delete(self.commands.PERMANENT)
+            else:
+                whole = store.get(self.commands.PERMANENT)
+                store.put(self.commands.PERMANENT, whole[:len(whole) // 2])
+        self.is_damaged = True
+        self.value -= 1
 
     def check(self, values):
         """What is read from now on counts as acknowledged."""
@@ -199,4 +218,4 @@ class Victim:
 
     def _new_daemon(self, **keywords):
         return Daemon(tpm2=self.version == 2, storage_uri=self.place, options=self.options,
-                      **keywords)
+                      storage_options=",backup" if self.backup else "", **keywords)
