@@ -19,6 +19,7 @@
 #include "plugin/storage_options.h"
 #include "state/key_options.h"
 #include "state/state_store.h"
+#include "util/log.h"
 
 enum { DIGEST_SIZE = 32, REPORT_SIZE = 512 };
 
@@ -136,6 +137,8 @@ static void answer(char *line)
 
 int main(int argc, char **argv)
 {
+    /* A backup that is used is told to the log, thousands of times. */
+    const struct log_parameters no_log = {.path = "-", .fd = -1};
     struct error error;
     char *line = NULL;
     size_t capacity = 0;
@@ -145,7 +148,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     search.directory = argv[1];
-    if (crypto_load(&search, CRYPTO_DEFAULT_PLUGIN, &crypto, &error) != 0) {
+    if (log_open(&no_log, &error) != 0 ||
+        crypto_load(&search, CRYPTO_DEFAULT_PLUGIN, &crypto, &error) != 0) {
         fprintf(stderr, "load_disks: %s\n", error.text);
         return EXIT_FAILURE;
     }

@@ -19,9 +19,11 @@ from programs import ours
 from ptm import PERMANENT, SUCCESS, VOLATILE, Control
 from recording import STRACE, NotUnderstood, Recorder
 from state_keys import StateKeys
+from store import Store
 
 INDEX = 0x1500001
 INDEX_12 = 0x1000
+PERMANENT_NAME = "tpm2-00.permall"
 
 # strace has to see the calls, and it is not allowed to in the sandbox.
 UNCONFINED = ["--seccomp", "action=none"]
@@ -108,6 +110,9 @@ class TpmScenario(Scenario):
     """One daemon from the creation of its state to its end.  Each step is one call of a client, and
     after each the index has a known value, and the volatile state may have to be there."""
 
+    first_value = ABSENT  # before the first step
+    storage_options = ""  # of --tpmstate, beside the place
+
     def __init__(self, name, directory, uri, key="none", tpm_2=True):
         super().__init__(name, directory)
         self.uri = uri  # with {} for where the disk is
@@ -116,15 +121,19 @@ class TpmScenario(Scenario):
 
     def daemon(self, root, **parameters):
         return Daemon(**{"tpm2": self.tpm_2, "storage_uri": self.uri.format(root),
+                         "storage_options": self.storage_options,
                          "options": [*UNCONFINED, *self.keys.options(self.key)], **parameters})
 
     def recorded_daemon(self):
         return self.daemon(self.disk, wrapper=self.strace())
 
     def views(self, root):
+        return [self.view(root)]
+
+    def view(self, root, storage_options=""):
         version = "2" if self.tpm_2 else "1.2"
-        place = f"backend-uri={self.uri.format(root)}"
-        return [f"{version}\t{place}\t{key_text(self.keys, self.key)}"]
+        place = f"backend-uri={self.uri.format(root)}{storage_options}"
+        return f"{version}\t{place}\t{key_text(self.keys, self.key)}"
 
     # ------------------------------------------------------------------------ the run
 
@@ -154,7 +163,7 @@ class TpmScenario(Scenario):
         return Recording(tree, events, replies_before_marks(events))
 
     def run(self):
-        self.values, self.volatile = [ABSENT], [False]
+        self.values, self.volatile = [self.first_value], [False]
         daemon = self.recorded_daemon()
         with daemon, daemon.open() as file:
             control = Control(file)
@@ -170,9 +179,9 @@ class TpmScenario(Scenario):
     # ------------------------------------------------------------------------ the judgement
 
     def fact(self, root, report):
-        if isinstance(report[0], str):
+        if isinstance(report[-1], str):
             return "does not load"
-        if report[0][0] is None:
+        if report[-1][0] is None:
             return ABSENT
         with self.daemon(root) as daemon, daemon.open() as file:
             if Control(file).init() != SUCCESS:
@@ -244,6 +253,57 @@ class TransferScenario(TpmScenario):
         yield lambda: self.must(control.set_blob, VOLATILE, 0, volatile), ABSENT, False
         yield lambda: self.must(control.init), 7, False
         yield lambda: client.run(tpm2.nv_write(INDEX, number(8))), 8, False
+
+
+class BackupScenario(TpmScenario):
+    """The same with a backup, which is never needed: the permanent state is always whole."""
+
+    storage_options = ",backup"
+
+    def views(self, root):
+        return [self.view(root), self.view(root, self.storage_options)]
+
+    def judge(self, acknowledged, report, fact):
+        if report[1] != report[0]:
+            return f"{report[0]}; with the backup {report[1]}"
+        return super().judge(acknowledged, report, fact)
+
+
+class FallBackScenario(BackupScenario):
+    """The permanent state is damaged, its backup holds 1, and a daemon goes on from that.  Once it
+    has acknowledged a write the permanent state is whole again."""
+
+    first_value = 1
+    FIRST_WRITE = 3  # of the steps that are acknowledged
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        with self.daemon(self.disk) as daemon, daemon.open() as file:
+            self.must(Control(file).init)
+            client = tpm2.Tpm2(file)
+            client.startup()
+            client.run(tpm2.nv_define(INDEX, 8))
+            for value in (1, 2):
+                client.run(tpm2.nv_write(INDEX, number(value)))
+            daemon.crash()
+        self.damage()
+
+    def damage(self):
+        with Store(self.uri.format(self.disk)) as store:
+            whole = store.get(PERMANENT_NAME)
+            store.put(PERMANENT_NAME, whole[:len(whole) // 2])
+
+    def steps(self, client, control):
+        yield lambda: self.must(control.init), 1, False
+        yield client.startup, 1, False
+        for value in range(3, 6):
+            yield lambda: client.run(tpm2.nv_write(INDEX, number(value))), value, False
+        yield lambda: self.must(control.store_volatile), 5, True
+
+    def judge(self, acknowledged, report, fact):
+        if acknowledged < self.FIRST_WRITE:
+            return TpmScenario.judge(self, acknowledged, report[1:], fact)
+        return super().judge(acknowledged, report, fact)
 
 
 class ToolScenario(Scenario):
@@ -428,10 +488,13 @@ def every(directory):
         for key in ("none", "raw128", "gcm"):
             found[f"tpm2 {plugin} {key}"] = (TpmScenario, uri, key)
         found[f"tpm1.2 {plugin}"] = (TpmScenario, uri, "none", False)
+        found[f"backup {plugin}"] = (BackupScenario, uri, "raw128")
+        found[f"fall back {plugin}"] = (FallBackScenario, uri, "gcm")
         found[f"transfer {plugin}"] = (TransferScenario, uri, "raw256")
         found[f"rekey {plugin}"] = (RekeyScenario, uri, "raw128", "gcm")
         found[f"finish {plugin}"] = (FinishScenario, uri, "raw128", "gcm")
         found[f"import {plugin}"] = (ImportScenario, uri)
+    found["backup tpm1.2"] = (BackupScenario, PLACES["dir"], "none", False)
     found["copy dir to lmdb"] = (CopyScenario, PLACES["dir"], "lmdb://{}/copy?tpm=vm1")
     found["copy lmdb to file"] = (CopyScenario, PLACES["lmdb"], "file://{}/copy", "gcm")
     found["copy file to dir"] = (CopyScenario, PLACES["file"], "dir://{}/copy")

@@ -64,6 +64,12 @@ class Flawed(scenarios.TpmScenario):
                            storage_uri=f"{self.name}://{self.disk}/state")
 
 
+def replacements(events):
+    """Of the permanent state, in a recording on storage-dir: the indexes of the events."""
+    return [index for index, event in enumerate(events)
+            if event[0] == "rename" and event[-1] == scenarios.PERMANENT_NAME]
+
+
 class Unsynced(scenarios.TpmScenario):
     def recorded_daemon(self):
         return self.daemon(self.disk, wrapper=self.strace(), storage_options=",fsync=false")
@@ -97,6 +103,44 @@ class WhatIsWrongIsFound(Searching):
 
     def test_a_daemon_that_was_told_not_to_sync(self):
         self.found(Unsynced("unsynced", self.directory, scenarios.PLACES["dir"]))
+
+    def backup_scenario(self, name):
+        return scenarios.BackupScenario(name, self.directory, scenarios.PLACES["dir"], "raw128")
+
+    def test_a_backup_that_takes_the_place_of_what_was_acknowledged(self):
+        """Also by one who has it at hand, and to whom everything loads."""
+        def unsynced(recording):
+            at = replacements(recording.events)[-2] - 1
+            self.assertEqual(recording.events[at][0], "sync")
+            recording.events[at] = ("mark",)
+            return recording
+
+        scenario = self.backup_scenario("unsynced")
+        scenario.views = lambda root: [scenario.view(root, ",backup")] * 2
+        self.assertRegex(self.found(scenario, unsynced), "it holds 3; acknowledged is 4")
+
+    @staticmethod
+    def moving(number):
+        """Changes a recording: the permanent state is moved to its backup before the number-th time
+        that it is replaced."""
+        name = scenarios.PERMANENT_NAME
+
+        def change(recording):
+            at = replacements(recording.events)[number]
+            directory = recording.events[at][1]
+            recording.events.insert(at, ("rename", directory, name, directory, f"{name}.bak"))
+            recording.acknowledged = [index + (index >= at) for index in recording.acknowledged]
+            return recording
+        return change
+
+    def test_a_state_that_is_moved_away_to_be_the_backup(self):
+        """A daemon without the option would find none."""
+        self.assertRegex(self.found(self.backup_scenario("moved"), self.moving(2)),
+                         f"'{scenarios.PERMANENT_NAME}' .* missing although")
+
+    def test_a_damaged_state_that_becomes_the_backup(self):
+        scenario = scenarios.FallBackScenario("damaged", self.directory, scenarios.PLACES["dir"])
+        self.assertRegex(self.found(scenario, self.moving(0)), "error .*(damaged|was lost)")
 
     def test_an_answer_before_the_last_sync(self):
         """Of each storage: the answer to one step comes just before the sync that precedes it."""
