@@ -1,22 +1,90 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tpm/crypto_library.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 
-/* OPENSSL_init_crypto(3) and RAND_bytes(3), weak and declared here: libtpms alone decides about the
+/* Of openssl/crypto.h, evp.h and rand.h, weak and declared here: libtpms alone decides about the
  * library. */
 #define OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS UINT64_C(0x1)
 #define OPENSSL_INIT_LOAD_CONFIG UINT64_C(0x40)
+/* RAND_METHOD of RAND_set_rand_method(3). */
+struct random_method {
+    int (*seed)(const void *from, int size);
+    int (*bytes)(unsigned char *to, int size);
+    void (*cleanup)(void);
+    int (*add)(const void *from, int size, double entropy);
+    int (*pseudorandom)(unsigned char *to, int size);
+    int (*status)(void);
+};
 int OPENSSL_init_crypto(uint64_t options, const void *settings) __attribute__((weak));
+int EVP_default_properties_is_fips_enabled(void *context) __attribute__((weak));
+int RAND_set_rand_method(const struct random_method *method) __attribute__((weak));
 int RAND_bytes(unsigned char *to, int size) __attribute__((weak));
+
+/* ----------------------------------------------------------------------- random method */
+
+static int fill_with_random(unsigned char *to, int size)
+{
+    int filled = 0;
+
+    while (filled < size) {
+        ssize_t got = getrandom(to + filled, (size_t)(size - filled), 0);
+
+        if (got < 0 && errno != EINTR)
+            return 0;
+        if (got > 0)
+            filled += (int)got;
+    }
+    return 1;
+}
+
+/* The kernel's generator needs nothing of what libtpms has. */
+static int ignore_seed(const void *from, int size)
+{
+    (void)from;
+    (void)size;
+    return 1;
+}
+
+static int ignore_addition(const void *from, int size, double entropy)
+{
+    (void)entropy;
+    return ignore_seed(from, size);
+}
+
+static int is_ready(void)
+{
+    return 1;
+}
+
+static const struct random_method kernel_random = {
+    .seed = ignore_seed,
+    .bytes = fill_with_random,
+    .add = ignore_addition,
+    .pseudorandom = fill_with_random,
+    .status = is_ready,
+};
+
+/* A configuration that demands FIPS demands its generator, too. */
+static bool is_fips_demanded(void)
+{
+    return EVP_default_properties_is_fips_enabled != NULL &&
+           EVP_default_properties_is_fips_enabled(NULL) == 1;
+}
+
+/* ----------------------------------------------------------------------------- interface */
 
 void crypto_library_configure(void)
 {
     /* A configuration that it cannot use is its own affair, as in every other program. */
     if (OPENSSL_init_crypto != NULL)
         OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
+    if (RAND_set_rand_method != NULL && !is_fips_demanded())
+        RAND_set_rand_method(&kernel_random);
 }
 
 bool crypto_library_is_random(void)

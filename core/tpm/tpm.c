@@ -120,8 +120,8 @@ static TPM_RESULT start_library(void)
 {
     callbacks_forget_failures();
     if (!crypto_library_is_random()) {
-        log_error("There are no random bytes: OpenSSL gets none from getrandom(2) or /dev/urandom, and "
-                  "without them no TPM is started");
+        log_error("There are no random bytes: getrandom(2) fails, or the generator that OpenSSL's "
+                  "configuration demands; without them no TPM is started");
         return tpm_result_failure(tpm.parameters.version);
     }
     TPM_RESULT result = given_states_hand_over();

@@ -267,23 +267,24 @@ class OthersChangeTheState(Surroundings):
 
 
 class NoRandomBytes(TpmTest):
-    """getrandom(2) always fails, and there is no /dev/urandom: no TPM, nothing is stored."""
-
-    WRAPPER = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
-               "strace", "-f", "-o", "{}", "-e", "trace=getrandom",
-               "-e", "inject=getrandom:error=EIO", "--")
+    """No TPM is made and nothing is stored."""
 
     def check_no_start(self, *options, says, **parameters):
-        directory = self.directory()
-        state = os.path.join(directory, "state")
-        trace = os.path.join(directory, "trace")
-        daemon = Daemon(state_directory=state, wrapper=[word.format(trace) for word in self.WRAPPER],
-                        options=["--seccomp", "action=none", "--flags", "startup-clear", *options],
+        state = os.path.join(self.directory(), "state")
+        daemon = Daemon(state_directory=state, options=["--flags", "startup-clear", *options],
                         **parameters)
         self.addCleanup(daemon.discard)
         self.assertEqual(daemon.expect_failure(), 1, daemon.report)
         self.assertIn(says, daemon.report)
         self.assertEqual(stored(state), {})
+
+
+class NoneFromTheKernel(NoRandomBytes):
+    """getrandom(2) always fails, and there is no /dev/urandom."""
+
+    WRAPPER = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
+               "strace", "-f", "-o", os.devnull, "-e", "trace=getrandom",
+               "-e", "inject=getrandom:error=EIO", "--")
 
     def setUp(self):
         if IS_SANITIZED:
@@ -291,9 +292,30 @@ class NoRandomBytes(TpmTest):
         if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
             self.skipTest("there can be no mount namespace here")
 
+    def check_no_start(self, *options, **parameters):
+        super().check_no_start("--seccomp", "action=none", *options, wrapper=self.WRAPPER,
+                               **parameters)
+
     def test_no_tpm_is_made(self):
         for tpm_2 in (True, False):
-            self.check_no_start(tpm2=tpm_2, says="no random bytes")
+            with self.subTest(tpm_2=tpm_2):
+                self.check_no_start(tpm2=tpm_2, says="no random bytes")
 
     def test_nothing_is_encrypted(self):
         self.check_no_start("--key", f"file={self.key_file()}", says="random")
+
+
+class NoneThatOpensslMayUse(NoRandomBytes):
+    CONFIGURATION = """\
+openssl_conf = all
+[all]
+alg_section = algorithms
+[algorithms]
+default_properties = fips=yes
+"""
+
+    def test_a_configuration_that_demands_fips_is_heeded(self):
+        path = os.path.join(self.directory(), "openssl.cnf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.CONFIGURATION)
+        self.check_no_start(says="OpenSSL's configuration", environment={"OPENSSL_CONF": path})
