@@ -51,7 +51,6 @@ static const struct core_call core_calls[] = {
     {"futex", 0, "hand-over to the worker thread", NULL},
     {"poll", 0, "wait for the device and the worker", NULL},
     {"write", 0, "wake-ups, the pid, the service manager", NULL},
-    {"mprotect", 0, "the worker's heap grows", NULL},
     {"dup3", 0, "a signal wakes the loop, the background gets its streams, a new log", NULL},
     {"restart_syscall", 0, "a wait goes on after SIGSTOP and SIGCONT", NULL},
     {"ioctl", 0, "libtpms tells a character device, the terminal or /dev/null, of its failure",
