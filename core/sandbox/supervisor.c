@@ -63,10 +63,18 @@ static void await(sem_t *semaphore)
         continue;
 }
 
+/* For the names of calls.  Where each thread has a heap of its own this one's is made by mprotect(2),
+ * which under the filter would wait for this thread. */
+static void make_heap(void)
+{
+    free(seccomp_syscall_resolve_num_arch(seccomp_arch_native(), 0));
+}
+
 static void *supervise(void *context)
 {
     struct supervisor *supervisor = context;
 
+    make_heap();
     sem_post(&supervisor->running);
     await(&supervisor->attached);
     if (supervisor->fd >= 0)
