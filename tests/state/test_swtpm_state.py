@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """swtpm-state on the command line: what it prints, what it refuses, what it leaves as it was."""
 
+import fcntl
 import os
 import pwd
 import re
@@ -19,6 +20,7 @@ from swtpm_state import PLUGINS, make_state, plain_value, stored, swtpm_state
 TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 
 PERMANENT, VOLATILE = "tpm2-00.permall", "tpm2-00.volatilestate"
+SAME_PLACE = "option --to: it is the place that --tpmstate names"
 VALUES = {PERMANENT: plain_value(b"permanent" * 100), VOLATILE: plain_value(b"volatile" * 100)}
 
 
@@ -436,10 +438,38 @@ class StateTool(unittest.TestCase):
             self.assertIn(words, done.stderr.decode())
             self.assertFalse(os.path.exists(self.path("copy")))
 
-    def test_copy_checks_with_a_key_and_onto_itself(self):
+    def test_copy_onto_itself_is_called_that(self):
+        os.symlink(self.directory, self.path("link"))
+        for place in self.state, f"{self.directory}/./state/", self.path("link/state"):
+            self.refuse(1, SAME_PLACE, "copy", "--replace", "--to", f"dir={place}")
+        database = f"lmdb://{self.path('database')}?tpm=one"
+        swtpm_state("copy", self.state, "--to", f"backend-uri={database}")
+        done = run(ours("swtpm-state"), "copy", "--plugin-dir", PLUGINS, "--tpm2", "--tpmstate",
+                   f"backend-uri={database}", "--replace", "--to",
+                   f"backend-uri=lmdb://{self.directory}/./database?tpm=one")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(SAME_PLACE, done.stderr.decode())
+
+    def test_copy_onto_itself_by_another_mount_is_called_that(self):
+        mounted = self.path("mounted")
+        os.mkdir(mounted)
+        mount = run("mount", "--bind", self.state, mounted)
+        if mount.returncode != 0:
+            self.skipTest(f"nothing can be mounted here: {mount.stderr.decode().strip()}")
+        self.addCleanup(run, "umount", mounted)
+        self.refuse(1, SAME_PLACE, "copy", "--replace", "--to", f"dir={mounted}")
+
+    def test_copy_to_what_another_process_uses_names_that_process(self):
+        other = make_state(self.path("other"), VALUES)
+        with open(os.path.join(other, ".lock"), "wb") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            done = self.refuse(1, "option --to: cannot lock", "copy", "--replace", "--to",
+                               f"dir={other}")
+        self.assertIn(str(os.getpid()), done.stderr.decode())
+
+    def test_copy_checks_with_a_key(self):
         self.refuse(1, f"state '{PERMANENT}': not encrypted", "copy", *self.keys.options("raw128"),
                     "--to", f"dir={self.path('copy')}")
-        self.refuse(1, "option --to: cannot lock", "copy", "--replace", "--to", f"dir={self.state}")
 
     def test_copy_looks_at_what_it_copies_and_at_the_copy(self):
         flawed = trusted(os.path.join(BUILD_DIR, "tests/plugins/bad"))

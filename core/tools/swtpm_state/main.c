@@ -58,6 +58,8 @@ static int open_places(struct workplace *work, enum tpm_version version, struct 
         return -1;
     if (place_open(&work->destination, PLACE_MAKE, version, work->keys.key, error) == 0)
         return 0;
+    if (place_is_same(&work->place, &work->destination))
+        error_set(error, "it is the place that --tpmstate names; copy to another one");
     error_prefix(error, "option --to: ");
     return -1;
 }
