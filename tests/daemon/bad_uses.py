@@ -157,7 +157,9 @@ BAD = {
                                   Bad("--tpm2", "--profile", "remove-disabled=check",
                                       says=["--profile", "missing"]),
                                   Bad("--tpm2", "--profile", "name=a,remove-disabled=fips-host",
-                                      code=FAILURE, says="--profile")],
+                                      code=FAILURE,
+                                      says=["--profile", "remove-disabled=fips-host",
+                                            "takes nothing out"])],
 
     "--tpmstate": [Bad("--tpmstate", "mode=0600", says=["--tpmstate", "TPM_PATH"]),
                    Bad("--name", "a", "--tpm2", whole=True, says=["--tpmstate", "TPM_PATH"]),
