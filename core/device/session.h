@@ -10,7 +10,8 @@
  *
  * THE COMMAND CHANNEL is one for the device.  It is
  *   free     nobody has written a command since its last owner closed;
- *   idle     a session owns it, and no command runs; a response may wait, read in part or not at all;
+ *   idle     a session owns it, and no command runs; a response may wait, read in part or not
+ *            at all;
  *   running  the owner's command runs on the worker, or waits there for the storage lock.
  * The worker may also be busy with a control call (INIT, LOCK_STORAGE); "busy" below means either.
  *
@@ -25,8 +26,8 @@
  *                                       response is the TPM's failure response.
  *   if the storage lock cannot be had   EIO, after 3 seconds of trying, or EINTR if a signal comes
  *                                       before; the command did not run
- *   in an upload by write (below)       the bytes belong to the blob, unless busy (EBUSY) or the TPM
- *                                       runs (then they are a command)
+ *   in an upload by write (below)       the bytes belong to the blob, unless busy (EBUSY) or the
+ *                                       TPM runs (then they are a command)
  *   The write of a command drops the transfers of its session, unless it was refused.
  *
  * read()
@@ -54,9 +55,9 @@
  *   What each answers stands with its handler in control.c and in swtpm-ptm(4).
  *
  * BLOB TRANSFERS belong to their session and are forgotten when it closes.
- *   Download: GET_STATEBLOB with offset 0 takes a fresh blob and gives its first part; further calls
- *   with larger offsets give further parts, and so does read(), from where the last part ended,
- *   until the end of the blob.
+ *   Download: GET_STATEBLOB with offset 0 takes a fresh blob and gives its first part; further
+ *   calls with larger offsets give further parts, and so does read(), from where the last part
+ *   ended, until the end of the blob.
  *   Upload: SET_STATEBLOB with 3072 bytes collects, with fewer it ends the blob and hands it to the
  *   TPM.  A first part of no bytes switches to write(): what is written then belongs to the blob,
  *   until a SET_STATEBLOB of fewer than 3072 bytes ends it.  Another type or flag in between starts

@@ -9,8 +9,8 @@
 
 enum {
     PLUGIN_NAME_SIZE = 32,
-    /* Values up to this size are got with one op, as a TPM's states usually are.  All of it is wiped
-     * each time, which costs a start more than the copying. */
+    /* Values up to this size are got with one op, as a TPM's states usually are.  All of it is
+     * wiped each time, which costs a start more than the copying. */
     FIRST_GET_SIZE = 16 << 10,
     /* How often a value may change its size under a get before that counts as a failure. */
     GET_TRIES = 8

@@ -56,6 +56,7 @@ bool storage_plugin_can_lock(const struct storage_plugin *plugin);
 int storage_list_stores(const struct storage_plugin *plugin, const char *location,
                         swtpm_store_visitor visit, void *context, struct error *error);
 
+/* Opens the store for the ops below; storage_close ends its use. */
 int storage_open(const struct storage_plugin *plugin, const struct storage_parameters *parameters,
                  struct storage **storage, struct error *error);
 
@@ -73,9 +74,14 @@ int storage_size(struct storage *storage, const char *name, size_t *size, struct
 int storage_get(struct storage *storage, const char *name, struct buffer *value,
                 struct error *error);
 
+/* Stores, replaces or removes a value; with `durable` it survives a loss of power once this has
+ * returned.  After a failure either content may be there. */
 int storage_put(struct storage *storage, const char *name, struct swtpm_bytes value, bool durable,
                 struct error *error);
 int storage_delete(struct storage *storage, const char *name, bool durable, struct error *error);
+
+/* Visits each value once, in no particular order.  What the visitor returned, if not 0, comes
+ * back. */
 int storage_list(struct storage *storage, swtpm_storage_visitor visit, void *context,
                  struct error *error);
 

@@ -21,8 +21,8 @@ struct state_listing {
     struct stored_value backup;                /* of the permanent state */
 };
 
-/* 0, or a code of enum swtpm_plugin_result with the storage's message: something stands in the place
- * of a value and is none, too. */
+/* 0, or a code of enum swtpm_plugin_result with the storage's message: something stands in the
+ * place of a value and is none, too. */
 int state_listing_read(struct storage *storage, enum tpm_version version,
                        struct state_listing *listing, struct error *error);
 

@@ -52,10 +52,10 @@ void state_store_free(struct state_store *store);
  *
  * Refused if the permanent state is no longer what was loaded or stored here last: another process
  * went on with it, and writing ours over it would lose what that has acknowledged.  What was loaded
- * from the backup is compared with what would be loaded now, the state or again its backup.  Refused
- * as well where that is not known: after a store that failed, after a load or store that there was
- * no memory to remember, and if the state cannot be read.  Given where nothing was loaded or stored,
- * and so after state_store_forget: the next load reads what is there then.
+ * from the backup is compared with what would be loaded now, the state or again its backup.
+ * Refused as well where that is not known: after a store that failed, after a load or store that
+ * there was no memory to remember, and if the state cannot be read.  Given where nothing was loaded
+ * or stored, and so after state_store_forget: the next load reads what is there then.
  *
  * Nothing is compared while the lock is held.  Who writes in spite of it, say by copying another
  * state into the place of the one in use, will find that replaced by the next store. */

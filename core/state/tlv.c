@@ -62,7 +62,7 @@ bool tlv_find(struct swtpm_bytes tlvs, uint16_t tag, struct swtpm_bytes *value)
     return false;
 }
 
-int tlv_append_header(struct buffer *to, uint16_t tag, uint32_t size)
+static int append_header(struct buffer *to, uint16_t tag, uint32_t size)
 {
     uint8_t header[TLV_HEADER_SIZE];
 
@@ -73,7 +73,7 @@ int tlv_append_header(struct buffer *to, uint16_t tag, uint32_t size)
 
 int tlv_append(struct buffer *to, uint16_t tag, struct swtpm_bytes value)
 {
-    if (value.size > UINT32_MAX || tlv_append_header(to, tag, (uint32_t)value.size) != 0)
+    if (value.size > UINT32_MAX || append_header(to, tag, (uint32_t)value.size) != 0)
         return -1;
     return buffer_append(to, value.data, value.size);
 }

@@ -35,11 +35,8 @@ int tlv_check(struct swtpm_bytes tlvs, struct error *error);
 /* Finds the value of `tag`, in place, in bytes that tlv_check has passed. */
 bool tlv_find(struct swtpm_bytes tlvs, uint16_t tag, struct swtpm_bytes *value);
 
-/* Appends tag and length, for a value of `size` bytes that the caller appends next.  0, or -1 if
- * there is no memory. */
-int tlv_append_header(struct buffer *to, uint16_t tag, uint32_t size);
-
-/* Appends a whole TLV; `value` must not lie in `to`.  0, or -1 if there is no memory. */
+/* Appends a TLV; `value` must not lie in `to`.  0, or -1 if there is no memory or the value has
+ * 4 GiB or more. */
 int tlv_append(struct buffer *to, uint16_t tag, struct swtpm_bytes value);
 
 #endif

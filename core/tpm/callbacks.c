@@ -76,8 +76,8 @@ static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tp
 static void note_store_failure(void)
 {
     if (!context.failures.store_failed)
-        log_error("the TPM answers with failure from now on, since its state cannot be stored; once "
-                  "that is put right, restart this daemon or initialise the TPM anew");
+        log_error("the TPM answers with failure from now on, since its state cannot be stored; "
+                  "once that is put right, restart this daemon or initialise the TPM anew");
     context.failures.store_failed = true;
 }
 

@@ -49,8 +49,8 @@ enum tpm_startup_type {
 /* The ordinal of a command or the result of a response; false if it is shorter than a header. */
 bool tpm_header_code(struct swtpm_bytes message, uint32_t *code);
 
-/* Whether the command may take long (it makes a key, signs, tests itself …), so that it is handed to
- * the worker.  A hand-over costs some microseconds; every other command is done before that. */
+/* Whether the command may take long (it makes a key, signs, tests itself …), so that it is handed
+ * to the worker.  A hand-over costs some microseconds; every other command is done before that. */
 bool tpm_command_is_slow(enum tpm_version version, struct swtpm_bytes command);
 
 /* The locality of a vendor SetLocality command; false if it is not one. */

@@ -14,8 +14,9 @@
  * with release-lock-outgoing it is given back once the savestate blob has been fetched after the
  * permanent and the volatile one, and the next command, INIT or LOCK_STORAGE takes it again.
  *
- * While the lock should be held but is not, nothing is stored.  Every function belongs to the thread
- * that uses the state store at that time, but for storage_lock_is_missing, which any may call.
+ * While the lock should be held but is not, nothing is stored.  Every function belongs to the
+ * thread that uses the state store at that time, but for storage_lock_is_missing, which any may
+ * call.
  */
 
 /* Tries after the first one, 10 ms apart, when a command or INIT takes the lock again. */

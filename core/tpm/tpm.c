@@ -153,7 +153,8 @@ TPM_RESULT tpm_start(bool delete_volatile)
     }
     if (result != TPM_SUCCESS) {
         log_error("The TPM cannot start: result %#x%s", result,
-                  given_states_exist() ? "; the blobs that were set are kept for the next INIT" : "");
+                  given_states_exist() ? "; the blobs that were set are kept for the next INIT"
+                                       : "");
         return result;
     }
     given_states_forget();

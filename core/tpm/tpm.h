@@ -35,7 +35,7 @@ struct tpm_parameters {
                                        borrowed likewise */
     bool allow_set_locality;        /* honour the vendor SetLocality command */
     bool reject_locality_4;
-    bool automatic_shutdown;        /* TPM2_Shutdown before the TPM ends, where the client sent none */
+    bool automatic_shutdown;        /* TPM2_Shutdown before the TPM ends, if the client sent none */
 };
 
 /* Keeps the parameters, registers the callbacks with libtpms, takes the storage lock unless that is
@@ -80,8 +80,8 @@ TPM_RESULT tpm_lock_storage(unsigned retries);
  * first. */
 void tpm_allow_lock_waiting(bool allowed);
 
-/* Cancels the command that is announced or processed.  TPM_SUCCESS, and nothing happens, if there is
- * none: while the worker starts the TPM, or waits for the storage lock. */
+/* Cancels the command that is announced or processed.  TPM_SUCCESS, and nothing happens, if there
+ * is none: while the worker starts the TPM, or waits for the storage lock. */
 TPM_RESULT tpm_cancel(void);
 
 /* TPM_BAD_LOCALITY above 4, and for 4 with reject-locality-4. */

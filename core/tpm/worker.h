@@ -7,9 +7,9 @@
 #include "util/error.h"
 
 /*
- * The worker: one thread that runs slow TPM work beside the loop, so that the loop goes on answering
- * (DESIGN §2).  It decides who is in libtpms: the worker from worker_run until the loop has called
- * worker_finish, and the loop at all other times.
+ * The worker: one thread that runs slow TPM work beside the loop, so that the loop goes on
+ * answering (DESIGN §2).  It decides who is in libtpms: the worker from worker_run until the loop
+ * has called worker_finish, and the loop at all other times.
  *
  * All functions belong to the loop's thread.
  */
@@ -31,7 +31,8 @@ bool worker_is_busy(void);
 int worker_event_fd(void);
 
 /* Hands a job over: `run` is called with `context` on the worker's thread.  The worker must not be
- * busy.  Once the event descriptor is readable, worker_finish calls `done` with the same context. */
+ * busy.  Once the event descriptor is readable, worker_finish calls `done` with the same
+ * context. */
 void worker_run(void (*run)(void *context), void (*done)(void *context), void *context);
 
 /* Takes the end of a job: waits for it if need be, makes the worker free, then calls `done`. */

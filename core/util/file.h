@@ -22,8 +22,9 @@ int file_open_at(int directory, const char *name, const char *path, int flags, m
                  struct error *error);
 
 /* Takes hold (O_PATH) of the directory in which the last component of `path` stands, so that the
- * file can be found there whatever root and working directory the process has by then.  *name points
- * to that component, within `path`.  The descriptor, or -1 with a message that names the path. */
+ * file can be found there whatever root and working directory the process has by then.  *name
+ * points to that component, within `path`.  The descriptor, or -1 with a message that names the
+ * path. */
 int file_open_parent(const char *path, const char **name, struct error *error);
 
 /* Reads to the end of `fd` and appends to `contents`, at most `limit` bytes; more is an error that

@@ -26,7 +26,7 @@ enum log_level {
 
 struct log_parameters {
     const char *path;   /* NULL: see fd; "-": no log.  Copied. */
-    int fd;             /* used if path is NULL; -1: standard error.  Ownership passes to the log. */
+    int fd;             /* used if path is NULL; -1: standard error.  Owned by the log then. */
     unsigned level;     /* 0 with a path or fd means 1 */
     const char *prefix; /* before each line, NULL for none.  Copied. */
     bool truncate;      /* empty an existing file first */

@@ -102,8 +102,8 @@ static int lock_file(struct swtpm_storage *storage, int fd, struct swtpm_plugin_
     return plugin_fail_errno(error, errno, "cannot lock '%s/" LOCK_NAME "'", storage->path);
 }
 
-/* 0 if the lock file is still the one that was locked, ESTALE if it was removed or replaced, or what
- * kept us from looking. */
+/* 0 if the lock file is still the one that was locked, ESTALE if it was removed or replaced, or
+ * what kept us from looking. */
 static int examine_lock_file(const struct swtpm_storage *storage)
 {
     struct stat status;
@@ -114,8 +114,8 @@ static int examine_lock_file(const struct swtpm_storage *storage)
     return same ? 0 : ESTALE;
 }
 
-/* The lock is the first thing that is written: here root without its capabilities is stopped by what
- * never stopped it before. */
+/* The lock is the first thing that is written: here root without its capabilities is stopped by
+ * what never stopped it before. */
 static int report_unopened(const struct swtpm_storage *storage, int error_number,
                            struct swtpm_plugin_error *error)
 {

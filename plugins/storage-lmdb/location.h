@@ -30,8 +30,8 @@ struct location {
 /* Whether it matches [A-Za-z0-9._-]{1,128}, of which nothing needs a % in a location. */
 bool location_tpm_name_is_valid(const char *name);
 
-/* Parses the location of one TPM; `mode` is what the host asks for and stands where the location names no other.  0, or a
- * result with a message that quotes the offending part. */
+/* Parses the location of one TPM; `mode` is what the host asks for and stands where the location
+ * names no other.  0, or a result with a message that quotes the offending part. */
 int location_parse(const char *text, mode_t mode, struct location *location,
                    struct swtpm_plugin_error *error);
 

@@ -119,8 +119,8 @@ static bool page_size_is_sane(uint32_t size)
     return size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX && (size & (size - 1)) == 0;
 }
 
-/* Flags of a tree say how its keys compare and what its records are; LMDB takes them from here.  The
- * first one's hold those of the environment that made the file, too. */
+/* Flags of a tree say how its keys compare and what its records are; LMDB takes them from here.
+ * The first one's hold those of the environment that made the file, too. */
 static bool tree_flags_are_sane(const struct meta *meta)
 {
     return (meta->trees[FREE_TREE].flags & ~MDB_NOSUBDIR) == MDB_INTEGERKEY &&

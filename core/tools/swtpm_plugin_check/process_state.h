@@ -22,6 +22,7 @@ struct process_state {
     unsigned threads;
 };
 
+/* Fails the check if something of it cannot be found out. */
 void process_state_take(struct process_state *state);
 
 /* Fails the check if they differ; `what` did it. */

@@ -22,6 +22,7 @@ enum storage_call_kind {
     STORAGE_CALL_MAP
 };
 
+/* By its name, and by its arguments where they decide (fcntl, mmap). */
 enum storage_call_kind storage_call_kind(const struct system_call *call);
 
 #endif

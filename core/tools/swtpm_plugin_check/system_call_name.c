@@ -2,7 +2,6 @@
 #include "tools/swtpm_plugin_check/trace.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 /* Made at build time from what <sys/syscall.h> defines: lines {"openat", SYS_openat}, */
@@ -22,12 +21,4 @@ const char *system_call_name(uint64_t number)
             return names[i].name;
     snprintf(text, sizeof text, "%llu", (unsigned long long)number);
     return text;
-}
-
-long system_call_number(const char *name)
-{
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i].name, name) == 0)
-            return names[i].number;
-    return -1;
 }

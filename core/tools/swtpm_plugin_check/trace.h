@@ -50,10 +50,7 @@ void trace_needed(void);
 /* Copies a string of the traced process; cut off to `size`, empty if there is none. */
 void trace_read_string(pid_t thread, uint64_t address, char *text, size_t size);
 
-/* "openat"; a decimal number if this processor has no name for it. */
+/* "openat"; a decimal number, until the next call, if this processor has no name for it. */
 const char *system_call_name(uint64_t number);
-
-/* The number, or -1. */
-long system_call_number(const char *name);
 
 #endif

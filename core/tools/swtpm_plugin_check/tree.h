@@ -13,6 +13,7 @@
  * directory.  `status` is that of lstat(2). */
 typedef void (*tree_visitor)(void *context, const char *path, const struct stat *status);
 
+/* What cannot be looked at is passed over. */
 void tree_walk(const struct store *store, tree_visitor visit, void *context);
 
 /* A number that differs if any name, mode, owner, size, time of change or content differs. */

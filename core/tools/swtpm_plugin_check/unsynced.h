@@ -12,6 +12,7 @@
 
 struct unsynced;
 
+/* Nothing seen yet; lives as long as the process of the check, which fails without memory. */
 struct unsynced *unsynced_new(void);
 
 /* Functions of a struct trace, with the struct unsynced as context.  A rename or link that shows a
