@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -144,6 +145,29 @@ class Description(unittest.TestCase):
                           re.MULTILINE)[1]
         self.assertEqual(wanted - set(re.findall(r"[a-z][a-z0-9+-]+", named)), set())
         must("dpkg-checkbuilddeps", cwd=TREE)
+
+
+class Rules(unittest.TestCase):
+
+    def gencontrol(self, header):
+        """What `debian/rules` would run for the control files of a tree with that header."""
+        with tempfile.TemporaryDirectory() as tree:
+            os.makedirs(f"{tree}/core/include")
+            with open(f"{tree}/core/include/swtpm_plugin.h", "w", encoding="utf-8") as file:
+                file.write(header)
+            return run("make", "-n", "-f", os.path.join(TREE, "debian/rules"),
+                       "override_dh_gencontrol", cwd=tree)
+
+    def test_the_number_of_the_abi_is_that_of_the_header(self):
+        done = self.gencontrol(text_of("core/include/swtpm_plugin.h"))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn(f"-Vplugin:ABI=swtpm-cuse-plugin-abi-{plugin_abi()}\n", done.stdout)
+
+    def test_a_number_that_is_not_found_ends_the_build(self):
+        for header in "", "#define SWTPM_PLUGIN_ABI 1\n", "#define SWTPM_PLUGIN_ABI UINT32_C()\n":
+            done = self.gencontrol(header)
+            self.assertNotEqual(done.returncode, 0, done.stdout)
+            self.assertIn("core/include/swtpm_plugin.h does not say SWTPM_PLUGIN_ABI", done.stdout)
 
 
 class Packages(unittest.TestCase):

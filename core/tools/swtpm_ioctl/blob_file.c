@@ -108,8 +108,8 @@ int blob_file_write(const char *path, const struct buffer *blob, struct error *e
     if (lstat(path, &there) != 0)
         return errno == ENOENT ? replace(path, blob, error) : refuse_path("write", path, error);
     if (S_ISLNK(there.st_mode)) {
-        error_set(error,
-                  "'%s' is a symbolic link, which is not followed here; name the file itself", path);
+        error_set(error, "'%s' is a symbolic link, which is not followed here; name the file "
+                         "itself", path);
         return -1;
     }
     if (S_ISDIR(there.st_mode)) {
