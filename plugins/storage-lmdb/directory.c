@@ -39,6 +39,22 @@ bool directory_is_remote(uint64_t file_system_type)
     return false;
 }
 
+struct directory_identity directory_identity_of(const struct stat *status)
+{
+    return (struct directory_identity){.device = status->st_dev, .inode = status->st_ino};
+}
+
+bool directory_is_same_file(const struct stat *status, const struct directory_identity *identity)
+{
+    return status->st_dev == identity->device && status->st_ino == identity->inode;
+}
+
+void directory_free(struct directory *directory)
+{
+    free(directory->path);
+    directory->path = NULL;
+}
+
 int directory_open_entry(const char *directory, const char *name, int flags)
 {
     char path[PATH_MAX];
@@ -106,9 +122,25 @@ static int prepare_files(int fd, const struct location *location, uint32_t flags
     return create_files(fd, directory, location->mode, (flags & SWTPM_STORAGE_CREATE) != 0, error);
 }
 
-int directory_prepare(const struct location *location, uint32_t flags, char **directory,
+static int learn(int fd, const struct location *location, struct directory *directory,
+                 struct swtpm_plugin_error *error)
+{
+    struct stat status;
+
+    directory->path = realpath(location->path, NULL);
+    if (directory->path == NULL)
+        return result_fail_status(error, errno, "cannot resolve '%s'", location->path);
+    if (fstat(fd, &status) != 0)
+        return result_fail_status(error, errno, "cannot examine '%s'", location->path);
+    directory->identity = directory_identity_of(&status);
+    return 0;
+}
+
+int directory_prepare(const struct location *location, uint32_t flags, struct directory *directory,
                       struct swtpm_plugin_error *error)
 {
+    struct directory found = {0};
+
     if ((flags & SWTPM_STORAGE_CREATE) != 0 && (flags & SWTPM_STORAGE_READ_ONLY) == 0) {
         int result = make(location, error);
         if (result != 0)
@@ -118,17 +150,13 @@ int directory_prepare(const struct location *location, uint32_t flags, char **di
     if (fd < 0)
         return result_fail_status(error, errno, "cannot open the LMDB environment '%s'",
                                   location->path);
-    int result;
-    char *absolute = realpath(location->path, NULL);
-    if (absolute == NULL)
-        result = result_fail_status(error, errno, "cannot resolve '%s'", location->path);
-    else
-        result = prepare_files(fd, location, flags, absolute, error);
+    int result = learn(fd, location, &found, error);
+    if (result == 0)
+        result = prepare_files(fd, location, flags, found.path, error);
     close(fd);
-    if (result == 0) {
-        *directory = absolute;
-        absolute = NULL; /* given away */
-    }
-    free(absolute);
+    if (result == 0)
+        *directory = found;
+    else
+        directory_free(&found);
     return result;
 }

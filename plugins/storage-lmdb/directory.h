@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "location.h"
 
@@ -25,13 +26,29 @@
 /* Readers that can be in a call at the same time; each takes 64 bytes of lock.mdb. */
 #define DIRECTORY_READERS 4096
 
+/* Which file it is, whatever its name (stat(2)). */
+struct directory_identity {
+    dev_t device;
+    ino_t inode;
+};
+
+struct directory_identity directory_identity_of(const struct stat *status);
+bool directory_is_same_file(const struct stat *status, const struct directory_identity *identity);
+
+struct directory {
+    char *path; /* absolute; owned */
+    struct directory_identity identity;
+};
+
 /*
  * Makes the environment at location->path ready for being opened, as `flags` (enum
- * swtpm_storage_open_flag) allow, and sets *directory to its absolute path, which the caller frees.
- * Refuses file systems on which maps of several processes do not agree.  0 or a result.
+ * swtpm_storage_open_flag) allow, and fills in *directory, which the caller frees.  Refuses file
+ * systems on which maps of several processes do not agree.  0 or a result.
  */
-int directory_prepare(const struct location *location, uint32_t flags, char **directory,
+int directory_prepare(const struct location *location, uint32_t flags, struct directory *directory,
                       struct swtpm_plugin_error *error);
+
+void directory_free(struct directory *directory);
 
 /* Whether a file system of this statfs(2) f_type is served by another machine or by FUSE, so that
  * shared maps and locks cannot be relied on. */

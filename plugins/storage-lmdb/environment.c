@@ -13,38 +13,31 @@
 #include "directory.h"
 #include "record.h"
 #include "result.h"
-#include "seal.h"
 #include "verify.h"
 
 /* A map costs address space only, so it starts with room for a few hundred TPMs. */
 #define MAP_SIZE_START ((size_t)16 << 20)
 
-struct file_identity {
-    dev_t device;
-    ino_t inode;
-};
-
 struct environment {
     struct environment *next;
     unsigned users; /* guarded by registry_guard */
     pid_t owner;    /* a forked child must not use what its parent opened */
-    struct file_identity data_identity;
-    char *directory;
+    struct directory directory;
+    struct directory_identity data_identity;
+    /* Transactions hold it shared; who moves the map or opens anew, or changes one of the two
+     * below, holds it alone. */
+    pthread_rwlock_t gate;
     size_t map_limit;
     bool read_only;
-    /* Transactions hold it shared; who moves the map or opens anew holds it alone. */
-    pthread_rwlock_t gate;
     MDB_env *library; /* NULL after a failure; the next transaction opens it again */
-    MDB_dbi records;
+    MDB_dbi database;
     bool lockless; /* opened without lock.mdb: nobody else had it open */
-    /* The files in use, to notice that somebody removed them; O_PATH for lock.mdb, since closing a
-     * real descriptor would drop LMDB's locks on it. */
+    /* The files in use, to notice that somebody removed them or cut them off; O_PATH for lock.mdb,
+     * since closing a real descriptor would drop LMDB's locks on it. */
     int data_fd;
     _Atomic off_t data_size; /* that was seen last */
     int library_lock_fd;
-    bool failed; /* once: what others vouch for is checked all the same */
-    bool vouched;
-    struct seal seal;
+    off_t library_lock_size; /* that is mapped; 0: nothing yet */
 };
 
 static pthread_mutex_t registry_guard = PTHREAD_MUTEX_INITIALIZER;
@@ -52,21 +45,36 @@ static struct environment *registry;
 
 const char *environment_directory(const struct environment *environment)
 {
-    return environment->directory;
+    return environment->directory.path;
+}
+
+/* A status: SWTPM_PLUGIN_FENCED if a part of lock.mdb that is mapped was cut off, which would be a
+ * SIGBUS. */
+static int check_lock_file_size(const struct environment *environment)
+{
+    struct stat status;
+
+    if (environment->library_lock_fd < 0)
+        return 0;
+    if (fstat(environment->library_lock_fd, &status) != 0)
+        return errno;
+    return status.st_size >= environment->library_lock_size ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
 static void library_close(struct environment *environment)
 {
-    if (environment->library != NULL)
+    /* LMDB leaves its entries in lock.mdb by writing there.  Where that is no more, the memory of a
+     * library that nobody will use again is the smaller loss. */
+    if (environment->library != NULL && check_lock_file_size(environment) == 0)
         mdb_env_close(environment->library);
     if (environment->data_fd >= 0)
         close(environment->data_fd);
     if (environment->library_lock_fd >= 0)
         close(environment->library_lock_fd);
-    seal_release(&environment->seal);
     environment->library = NULL;
     environment->data_fd = -1;
     environment->library_lock_fd = -1;
+    environment->library_lock_size = 0;
 }
 
 /* Every user of an environment holds a read lock on the first byte of lock.mdb. */
@@ -92,14 +100,26 @@ static size_t map_size_for(size_t used, size_t limit)
 }
 
 /* 0, SWTPM_PLUGIN_FENCED if `fd` is open on another file, or errno. */
-static int check_identity(int fd, const struct file_identity *identity)
+static int check_identity(int fd, const struct directory_identity *identity)
 {
     struct stat status;
 
     if (fstat(fd, &status) != 0)
         return errno;
-    bool same = status.st_dev == identity->device && status.st_ino == identity->inode;
-    return same ? 0 : SWTPM_PLUGIN_FENCED;
+    return directory_is_same_file(&status, identity) ? 0 : SWTPM_PLUGIN_FENCED;
+}
+
+/* As much of lock.mdb as LMDB has mapped now. */
+static int learn_lock_file_size(struct environment *environment)
+{
+    struct stat status;
+
+    if (environment->library_lock_fd < 0)
+        return 0;
+    if (fstat(environment->library_lock_fd, &status) != 0)
+        return errno;
+    environment->library_lock_size = status.st_size;
+    return 0;
 }
 
 static unsigned open_flags(const struct environment *environment)
@@ -122,13 +142,15 @@ static int open_checked(struct environment *environment, size_t used)
     if (status == 0)
         status = mdb_env_set_mapsize(library, map_size_for(used, environment->map_limit));
     if (status == 0)
-        status = mdb_env_open(library, environment->directory, open_flags(environment), 0600);
+        status = mdb_env_open(library, environment->directory.path, open_flags(environment), 0600);
     if (status == 0)
         status = mdb_env_get_fd(library, &fd);
     if (status != 0)
         return status;
     /* LMDB opens by name, without O_CLOEXEC and following links. */
     status = check_identity(fd, &environment->data_identity);
+    if (status == 0)
+        status = learn_lock_file_size(environment);
     if (status != 0)
         return status;
     return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : errno;
@@ -203,9 +225,38 @@ static int remap(struct environment *environment, bool grow)
     return status;
 }
 
-/* BUSY: to be tried again. */
-static int check_snapshot(struct environment *environment, struct swtpm_plugin_error *error)
+/* What the transaction sees.  A writer's own number is that of the commit to come. */
+static struct verify_snapshot snapshot_of(const struct environment *environment,
+                                          MDB_txn *transaction)
 {
+    MDB_envinfo info;
+    size_t number = mdb_txn_id(transaction);
+
+    mdb_env_info(environment->library, &info);
+    if (number > info.me_last_txnid)
+        number = info.me_last_txnid;
+    return (struct verify_snapshot){.fd = environment->data_fd, .transaction = number};
+}
+
+static int check_format(struct environment *environment, MDB_txn *transaction,
+                        struct verify_damage *damage)
+{
+    struct verify_snapshot snapshot = snapshot_of(environment, transaction);
+    int status = mdb_dbi_open(transaction, NULL, 0, &environment->database);
+
+    if (status == 0)
+        status = record_format_check(&(struct records){.transaction = transaction,
+                                                       .database = environment->database,
+                                                       .snapshot = &snapshot});
+    *damage = snapshot.damage;
+    return status;
+}
+
+/* BUSY: to be tried again. */
+static int try_to_check_format(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    const char *directory = environment->directory.path;
+    struct verify_damage damage;
     MDB_txn *transaction;
     int status = begin_read(environment, &transaction);
 
@@ -213,52 +264,29 @@ static int check_snapshot(struct environment *environment, struct swtpm_plugin_e
     if (status == MDB_MAP_RESIZED && (status = remap(environment, false)) == 0)
         return SWTPM_PLUGIN_BUSY;
     if (status != 0)
-        return result_fail_status(error, status, "cannot read '%s'", environment->directory);
-    /* A writer's number is that of the transaction to come. */
-    MDB_envinfo info;
-    mdb_env_info(environment->library, &info);
-    size_t number = mdb_txn_id(transaction);
-    if (number > info.me_last_txnid)
-        number = info.me_last_txnid;
-    int result = environment->vouched ? 0
-                                      : verify_snapshot(environment->data_fd,
-                                                        environment->directory, number, error);
-    if (result == 0)
-        status = mdb_dbi_open(transaction, NULL, 0, &environment->records);
-    if (result == 0 && status == 0)
-        status = record_format_check(transaction, environment->records);
+        return result_fail_status(error, status, "cannot read '%s'", directory);
+    status = check_format(environment, transaction, &damage);
     mdb_txn_abort(transaction);
     if (status == MDB_INCOMPATIBLE)
         return result_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
                            "the LMDB environment in '%s' is not one that this plugin made",
-                           environment->directory);
-    if (result == 0 && status != 0)
-        result = result_fail_status(error, status, "cannot read '%s'", environment->directory);
-    return result;
+                           directory);
+    if (status == 0 || status == SWTPM_PLUGIN_BUSY)
+        return status;
+    return verify_report(&damage, status, directory, error);
 }
 
-static int check_snapshot_retrying(struct environment *environment,
-                                   struct swtpm_plugin_error *error)
+enum { SNAPSHOT_TRIES = 100 };
+
+static int check_library(struct environment *environment, struct swtpm_plugin_error *error)
 {
-    enum { TRIES = 100 };
     int result = SWTPM_PLUGIN_BUSY;
 
-    for (int i = 0; i < TRIES && result == SWTPM_PLUGIN_BUSY; i++) {
+    for (int i = 0; i < SNAPSHOT_TRIES && result == SWTPM_PLUGIN_BUSY; i++) {
         result_fail(error, result, "'%s' changes too fast to be checked; try again",
-                    environment->directory);
-        result = check_snapshot(environment, error);
+                    environment->directory.path);
+        result = try_to_check_format(environment, error);
     }
-    return result;
-}
-
-/* Who cannot write is not to be relied on, and may not have the seal. */
-static int check_or_rely(struct environment *environment, struct swtpm_plugin_error *error)
-{
-    environment->vouched = !environment->read_only && !environment->failed &&
-                           seal_join(&environment->seal, environment->directory);
-    int result = check_snapshot_retrying(environment, error);
-    if (result == 0)
-        seal_set(&environment->seal);
     return result;
 }
 
@@ -266,38 +294,41 @@ static int check_or_rely(struct environment *environment, struct swtpm_plugin_er
 static int open_lock_file(struct environment *environment, struct swtpm_plugin_error *error)
 {
     enum { SIZE_MIN = 8192 };
+    const char *directory = environment->directory.path;
     struct stat status;
 
     environment->library_lock_fd =
-        directory_open_entry(environment->directory, DIRECTORY_LIBRARY_LOCK_FILE, O_PATH);
+        directory_open_entry(directory, DIRECTORY_LIBRARY_LOCK_FILE, O_PATH);
     if (environment->library_lock_fd < 0 || fstat(environment->library_lock_fd, &status) != 0)
-        return result_fail_status(error, errno, "cannot open '%s/%s'", environment->directory,
+        return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
                                   DIRECTORY_LIBRARY_LOCK_FILE);
     if (!S_ISREG(status.st_mode) || status.st_size < SIZE_MIN)
         return result_fail(error, SWTPM_PLUGIN_CORRUPT,
                            "'%s/%s' is no lock file of LMDB; stop every user of the environment "
                            "and remove it",
-                           environment->directory, DIRECTORY_LIBRARY_LOCK_FILE);
+                           directory, DIRECTORY_LIBRARY_LOCK_FILE);
     return 0;
 }
 
 static int open_data_file(struct environment *environment, size_t *used,
                           struct swtpm_plugin_error *error)
 {
+    const char *directory = environment->directory.path;
+    struct verify_damage damage = {0};
     struct stat status;
 
-    environment->data_fd =
-        directory_open_entry(environment->directory, DIRECTORY_DATA_FILE, O_RDONLY);
+    environment->data_fd = directory_open_entry(directory, DIRECTORY_DATA_FILE, O_RDONLY);
     if (environment->data_fd < 0 || fstat(environment->data_fd, &status) != 0)
-        return result_fail_status(error, errno, "cannot open '%s/%s'", environment->directory,
+        return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
                                   DIRECTORY_DATA_FILE);
     if (!S_ISREG(status.st_mode))
-        return result_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file",
-                           environment->directory, DIRECTORY_DATA_FILE);
+        return result_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file", directory,
+                           DIRECTORY_DATA_FILE);
     environment->data_size = status.st_size;
     if (environment->data_identity.inode == 0)
-        environment->data_identity = (struct file_identity){status.st_dev, status.st_ino};
-    return verify_head(environment->data_fd, environment->directory, used, error);
+        environment->data_identity = directory_identity_of(&status);
+    int result = verify_head(environment->data_fd, used, &damage);
+    return result == 0 ? 0 : verify_report(&damage, result, directory, error);
 }
 
 static int library_open_steps(struct environment *environment, struct swtpm_plugin_error *error)
@@ -305,7 +336,7 @@ static int library_open_steps(struct environment *environment, struct swtpm_plug
     size_t used;
     int result = open_data_file(environment, &used, error);
 
-    environment->lockless = environment->read_only && !somebody_uses(environment->directory);
+    environment->lockless = environment->read_only && !somebody_uses(environment->directory.path);
     if (result == 0 && !environment->lockless)
         result = open_lock_file(environment, error);
     if (result != 0)
@@ -314,14 +345,14 @@ static int library_open_steps(struct environment *environment, struct swtpm_plug
     if (status == 0)
         status = open_checked(environment, used);
     if (status == SWTPM_PLUGIN_FENCED)
-        return result_fail(error, status, "'%s/%s' was replaced", environment->directory,
+        return result_fail(error, status, "'%s/%s' was replaced", environment->directory.path,
                            DIRECTORY_DATA_FILE);
     if (status != 0)
         return result_fail_status(error, status, "cannot open the LMDB environment '%s'",
-                                  environment->directory);
+                                  environment->directory.path);
     if (!environment->lockless)
         mdb_reader_check(environment->library, NULL);
-    return check_or_rely(environment, error);
+    return check_library(environment, error);
 }
 
 static int library_open(struct environment *environment, struct swtpm_plugin_error *error)
@@ -332,7 +363,7 @@ static int library_open(struct environment *environment, struct swtpm_plugin_err
         return 0;
     library_close(environment);
     /* Whoever came in the middle of a lockless check made it meaningless. */
-    if (environment->lockless && somebody_uses(environment->directory)) {
+    if (environment->lockless && somebody_uses(environment->directory.path)) {
         result = library_open_steps(environment, error);
         if (result != 0)
             library_close(environment);
@@ -340,27 +371,46 @@ static int library_open(struct environment *environment, struct swtpm_plugin_err
     return result;
 }
 
-/* Opens anew what a failure, or the need to write, has made useless. */
+/* Opens anew what a failure, or the need to write, has made useless.  The gate is held alone. */
+static int reopen(struct environment *environment, struct swtpm_plugin_error *error)
+{
+    library_close(environment);
+    return library_open(environment, error);
+}
+
 static int library_reopen(struct environment *environment, struct swtpm_plugin_error *error)
 {
     pthread_rwlock_wrlock(&environment->gate);
-    environment->failed = true;
-    library_close(environment);
-    int result = library_open(environment, error);
+    int result = reopen(environment, error);
     pthread_rwlock_unlock(&environment->gate);
     return result;
 }
 
-static int make_writable(struct environment *environment, size_t map_limit,
-                         struct swtpm_plugin_error *error)
+/* If that is not to be had, those who read go on reading. */
+static int make_writable(struct environment *environment, struct swtpm_plugin_error *error)
 {
-    pthread_rwlock_wrlock(&environment->gate);
     environment->read_only = false;
-    environment->map_limit = map_limit;
-    pthread_rwlock_unlock(&environment->gate);
-    int result = library_reopen(environment, error);
+    int result = reopen(environment, error);
     if (result != 0)
         environment->read_only = true;
+    return result;
+}
+
+/* What one more handle asks for.  The map follows its limit when it has to grow. */
+static int extend(struct environment *environment, size_t map_limit,
+                  struct swtpm_plugin_error *error)
+{
+    int result = 0;
+
+    pthread_rwlock_wrlock(&environment->gate);
+    if (environment->read_only) {
+        result = make_writable(environment, error);
+        if (result == 0)
+            environment->map_limit = map_limit;
+    } else if (environment->map_limit < map_limit) {
+        environment->map_limit = map_limit;
+    }
+    pthread_rwlock_unlock(&environment->gate);
     return result;
 }
 
@@ -403,32 +453,59 @@ struct work {
     environment_body body;
     void *context;
     bool durable;
+    struct verify_damage damage; /* that made the last attempt fail */
 };
 
-static int read_once(struct environment *environment, const struct work *work)
+static int run_body(const struct environment *environment, MDB_txn *transaction, struct work *work)
 {
-    MDB_txn *transaction;
-    int status = check_not_cut_off(environment);
+    struct verify_snapshot snapshot = snapshot_of(environment, transaction);
+    const struct records records = {
+        .transaction = transaction, .database = environment->database, .snapshot = &snapshot};
+    int status = work->body(&records, work->context);
+
+    work->damage = snapshot.damage;
+    return status;
+}
+
+/* Whoever writes may be two commits ahead before the snapshot's root was looked at. */
+static int read_snapshot(const struct environment *environment, struct work *work)
+{
+    int status = SWTPM_PLUGIN_BUSY;
+
+    for (int i = 0; i < SNAPSHOT_TRIES && status == SWTPM_PLUGIN_BUSY; i++) {
+        MDB_txn *transaction;
+        status = begin_read(environment, &transaction);
+        if (status != 0)
+            return status;
+        status = run_body(environment, transaction, work);
+        mdb_txn_abort(transaction);
+    }
+    return status;
+}
+
+static int read_once(struct environment *environment, struct work *work)
+{
+    int status = check_lock_file_size(environment);
 
     if (status == 0)
-        status = begin_read(environment, &transaction);
-    if (status != 0)
-        return status;
-    status = work->body(transaction, environment->records, work->context);
-    mdb_txn_abort(transaction);
+        status = check_not_cut_off(environment);
+    if (status == 0)
+        status = read_snapshot(environment, work);
     /* Without the table of readers a writer who came meanwhile knew nothing of this one. */
-    if (environment->lockless && somebody_uses(environment->directory))
+    if (environment->lockless && somebody_uses(environment->directory.path))
         return MDB_PANIC;
     return status;
 }
 
-static int write_once(struct environment *environment, const struct work *work)
+static int write_once(struct environment *environment, struct work *work)
 {
     MDB_txn *transaction;
 
     int status = check_not_removed(environment->data_fd);
     if (status == 0)
         status = check_not_removed(environment->library_lock_fd);
+    if (status == 0)
+        status = check_lock_file_size(environment);
     if (status == 0)
         status = check_not_cut_off(environment);
     if (status != 0)
@@ -440,16 +517,16 @@ static int write_once(struct environment *environment, const struct work *work)
         return status;
     /* A flag of the environment, not of the transaction; the writer's mutex guards it. */
     mdb_env_set_flags(environment->library, MDB_NOMETASYNC, !work->durable);
-    status = work->body(transaction, environment->records, work->context);
+    status = run_body(environment, transaction, work);
     if (status == 0)
         return mdb_txn_commit(transaction);
     mdb_txn_abort(transaction);
     return status;
 }
 
-typedef int (*attempt)(struct environment *environment, const struct work *work);
+typedef int (*attempt)(struct environment *environment, struct work *work);
 
-static int run_once(struct environment *environment, attempt try_it, const struct work *work)
+static int run_once(struct environment *environment, attempt try_it, struct work *work)
 {
     pthread_rwlock_rdlock(&environment->gate);
     int status = environment->library == NULL ? MDB_PANIC : try_it(environment, work);
@@ -477,21 +554,35 @@ static bool put_right(struct environment *environment, int *status,
     return *status == 0;
 }
 
-static int report(const struct environment *environment, int status, const char *what,
-                  struct swtpm_plugin_error *error)
+static size_t map_limit_of(struct environment *environment)
 {
-    const char *directory = environment->directory;
+    pthread_rwlock_rdlock(&environment->gate);
+    size_t limit = environment->map_limit;
+    pthread_rwlock_unlock(&environment->gate);
+    return limit;
+}
+
+static int report(struct environment *environment, const struct work *work, int status,
+                  const char *what, struct swtpm_plugin_error *error)
+{
+    const char *directory = environment->directory.path;
 
     if (status == MDB_MAP_FULL)
         return result_fail(error, SWTPM_PLUGIN_NO_SPACE,
                            "cannot %s: the LMDB environment '%s' has reached its limit of %zu "
                            "bytes; raise mapsize=",
-                           what, directory, environment->map_limit);
+                           what, directory, map_limit_of(environment));
     if (status == SWTPM_PLUGIN_FENCED)
         return result_fail(error, status,
-                           "cannot %s: a file of the LMDB environment '%s' was removed while it "
-                           "was in use",
+                           "cannot %s: a file of the LMDB environment '%s' was removed, or its "
+                           "lock.mdb cut off, while it was in use",
                            what, directory);
+    if (status == SWTPM_PLUGIN_BUSY)
+        return result_fail(error, status,
+                           "cannot %s: the LMDB environment '%s' changes too fast; try again",
+                           what, directory);
+    if (work->damage.what != NULL)
+        return verify_report(&work->damage, status, directory, error);
     if (status == SWTPM_PLUGIN_CORRUPT)
         return result_fail(error, status,
                            "cannot %s: the LMDB environment '%s' was cut off while it was in use; "
@@ -503,7 +594,7 @@ static int report(const struct environment *environment, int status, const char 
                               directory);
 }
 
-static int run(struct environment *environment, attempt try_it, const struct work *work,
+static int run(struct environment *environment, attempt try_it, struct work *work,
                const char *what, struct swtpm_plugin_error *error)
 {
     enum { TRIES = 50 }; /* each doubles the map, so there are never so many */
@@ -518,20 +609,20 @@ static int run(struct environment *environment, attempt try_it, const struct wor
             return result_of_status(status);
         break;
     }
-    return status == 0 ? 0 : report(environment, status, what, error);
+    return status == 0 ? 0 : report(environment, work, status, what, error);
 }
 
 int environment_read(struct environment *environment, environment_body body, void *context,
                      const char *what, struct swtpm_plugin_error *error)
 {
-    const struct work work = {.body = body, .context = context};
+    struct work work = {.body = body, .context = context};
     return run(environment, read_once, &work, what, error);
 }
 
 int environment_write(struct environment *environment, bool durable, environment_body body,
                       void *context, const char *what, struct swtpm_plugin_error *error)
 {
-    const struct work work = {.body = body, .context = context, .durable = durable};
+    struct work work = {.body = body, .context = context, .durable = durable};
     return run(environment, write_once, &work, what, error);
 }
 
@@ -539,28 +630,27 @@ static void destroy(struct environment *environment)
 {
     library_close(environment);
     pthread_rwlock_destroy(&environment->gate);
-    free(environment->directory);
+    directory_free(&environment->directory);
     free(environment);
 }
 
-/* Takes `directory`. */
-static int create(char *directory, size_t map_limit, bool read_only, struct environment **created,
-                  struct swtpm_plugin_error *error)
+/* Takes what `directory` owns. */
+static int create(struct directory *directory, size_t map_limit, bool read_only,
+                  struct environment **created, struct swtpm_plugin_error *error)
 {
     struct environment *environment = malloc(sizeof *environment);
 
     if (environment == NULL) {
-        free(directory);
+        directory_free(directory);
         return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for an environment");
     }
     *environment = (struct environment){
         .owner = getpid(),
-        .directory = directory,
+        .directory = *directory,
         .map_limit = map_limit,
         .read_only = read_only,
         .data_fd = -1,
         .library_lock_fd = -1,
-        .seal = {.fd = -1},
     };
     pthread_rwlock_init(&environment->gate, NULL);
     int result = library_open(environment, error);
@@ -571,32 +661,36 @@ static int create(char *directory, size_t map_limit, bool read_only, struct envi
     return result;
 }
 
-static bool is_same_environment(const struct environment *environment, const char *directory)
+/* However it is called: a directory may have several names (bind mounts). */
+static bool is_same_environment(const struct environment *environment,
+                                const struct directory *directory)
 {
-    return environment->owner == getpid() && strcmp(environment->directory, directory) == 0;
+    return environment->owner == getpid() &&
+           environment->directory.identity.device == directory->identity.device &&
+           environment->directory.identity.inode == directory->identity.inode;
 }
 
-/* Takes `directory`; the registry is guarded. */
-static int find_or_create(char *directory, size_t map_limit, bool read_only,
+/* Takes what `directory` owns; the registry is guarded. */
+static int find_or_create(struct directory *directory, size_t map_limit, bool read_only,
                           struct environment **environment, struct swtpm_plugin_error *error)
 {
     struct environment *found = registry;
+    int result = 0;
 
     while (found != NULL && !is_same_environment(found, directory))
         found = found->next;
     if (found == NULL) {
-        int result = create(directory, map_limit, read_only, &found, error);
+        result = create(directory, map_limit, read_only, &found, error);
         if (result != 0)
             return result;
         found->next = registry;
         registry = found;
     } else {
-        free(directory);
-        if (found->read_only && !read_only) {
-            int result = make_writable(found, map_limit, error);
-            if (result != 0)
-                return result;
-        }
+        directory_free(directory);
+        if (!read_only)
+            result = extend(found, map_limit, error);
+        if (result != 0)
+            return result;
     }
     found->users++;
     *environment = found;
@@ -606,13 +700,13 @@ static int find_or_create(char *directory, size_t map_limit, bool read_only,
 int environment_acquire(const struct location *location, uint32_t flags,
                         struct environment **environment, struct swtpm_plugin_error *error)
 {
-    char *directory;
+    struct directory directory;
     int result = directory_prepare(location, flags, &directory, error);
 
     if (result != 0)
         return result;
     pthread_mutex_lock(&registry_guard);
-    result = find_or_create(directory, location->map_size, (flags & SWTPM_STORAGE_READ_ONLY) != 0,
+    result = find_or_create(&directory, location->map_size, (flags & SWTPM_STORAGE_READ_ONLY) != 0,
                             environment, error);
     pthread_mutex_unlock(&registry_guard);
     return result;

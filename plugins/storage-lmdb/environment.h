@@ -4,9 +4,8 @@
 
 #include <stdbool.h>
 
-#include <lmdb.h>
-
 #include "location.h"
+#include "record.h"
 
 /*
  * An LMDB environment, opened once in the process however many handles use it: LMDB's own locks
@@ -38,7 +37,7 @@ void environment_release(struct environment *environment);
 const char *environment_directory(const struct environment *environment);
 
 /* Works in a transaction; returns a status (result.h), and anything but 0 undoes it. */
-typedef int (*environment_body)(MDB_txn *transaction, MDB_dbi records, void *context);
+typedef int (*environment_body)(const struct records *records, void *context);
 
 /* Runs the body on a snapshot, which it must not change.  0, or a result with a message: that the
  * attempt to `what` failed, and why. */

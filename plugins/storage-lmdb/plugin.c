@@ -28,25 +28,29 @@ struct swtpm_storage {
 
 struct tpm_search {
     const char *tpm;
+    bool read_only;
     uint64_t number;
 };
 
-static int find_tpm(MDB_txn *transaction, MDB_dbi records, void *context)
+/* What is damaged is to be known when a TPM starts, not when it first stores. */
+static int find_tpm(const struct records *records, void *context)
 {
     struct tpm_search *search = context;
-    return record_tpm_find(transaction, records, search->tpm, &search->number);
+    int status = record_tpm_find(records, search->tpm, &search->number);
+
+    return status == 0 ? record_tpm_check(records, search->number, !search->read_only) : status;
 }
 
-static int add_tpm(MDB_txn *transaction, MDB_dbi records, void *context)
+static int add_tpm(const struct records *records, void *context)
 {
     struct tpm_search *search = context;
-    return record_tpm_add(transaction, records, search->tpm, &search->number);
+    return record_tpm_add(records, search->tpm, &search->number);
 }
 
 static int resolve_tpm(struct swtpm_storage *storage, const char *tpm, uint32_t flags,
                        struct swtpm_plugin_error *error)
 {
-    struct tpm_search search = {.tpm = tpm};
+    struct tpm_search search = {.tpm = tpm, .read_only = storage->read_only};
     int result = environment_read(storage->environment, find_tpm, &search, "find a TPM", error);
 
     if (result == SWTPM_PLUGIN_NOT_FOUND && (flags & SWTPM_STORAGE_CREATE) != 0 &&
@@ -202,23 +206,23 @@ struct value_call {
     struct swtpm_bytes value;
 };
 
-static int get_value(MDB_txn *transaction, MDB_dbi records, void *context)
+static int get_value(const struct records *records, void *context)
 {
     const struct value_call *call = context;
-    return record_value_get(transaction, records, call->storage->number, call->name, call->buffer,
+    return record_value_get(records, call->storage->number, call->name, call->buffer,
                             call->size);
 }
 
-static int put_value(MDB_txn *transaction, MDB_dbi records, void *context)
+static int put_value(const struct records *records, void *context)
 {
     const struct value_call *call = context;
-    return record_value_put(transaction, records, call->storage->number, call->name, call->value);
+    return record_value_put(records, call->storage->number, call->name, call->value);
 }
 
-static int delete_value(MDB_txn *transaction, MDB_dbi records, void *context)
+static int delete_value(const struct records *records, void *context)
 {
     const struct value_call *call = context;
-    return record_value_delete(transaction, records, call->storage->number, call->name);
+    return record_value_delete(records, call->storage->number, call->name);
 }
 
 static int lmdb_get(struct swtpm_storage *storage, const char *name, struct swtpm_buffer buffer,
@@ -296,12 +300,12 @@ static int remember_value(void *context, const char *name, uint64_t size)
     return 0;
 }
 
-static int list_values(MDB_txn *transaction, MDB_dbi records, void *context)
+static int list_values(const struct records *records, void *context)
 {
     struct listing *listing = context;
 
     listing->count = 0;
-    return record_value_list(transaction, records, listing->number, remember_value, listing);
+    return record_value_list(records, listing->number, remember_value, listing);
 }
 
 /* The visitor runs when the transaction has ended: it may use other handles, and take its time. */

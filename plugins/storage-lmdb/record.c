@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "location.h"
-#include "verify.h"
 
 enum { NUMBER_SIZE = 8, VALUE_KEY_HEAD = 1 + NUMBER_SIZE, CHECKSUM_SIZE = 8 };
 
@@ -71,11 +70,43 @@ static uint64_t checksum(const struct key *key, const void *data, size_t size)
     return htobe64(mix_bytes(hash, data, size));
 }
 
-static int format_read(MDB_txn *transaction, MDB_dbi records, struct format *format)
+/* LMDB goes where only what was checked leads. */
+static int check_way(const struct records *records, unsigned extent, const MDB_val *key)
+{
+    const struct verify_wish wish = {
+        .key = key->mv_data, .key_size = key->mv_size, .extent = extent};
+    return verify_records(records->snapshot, &wish);
+}
+
+static int checked_get(const struct records *records, unsigned extent, MDB_val *key, MDB_val *data)
+{
+    int status = check_way(records, extent, key);
+    return status == 0 ? mdb_get(records->transaction, records->database, key, data) : status;
+}
+
+static int check_prefix(const struct records *records, const struct key *prefix, unsigned extent)
+{
+    const struct verify_wish wish = {
+        .key = prefix->bytes, .key_size = prefix->size, .extent = VERIFY_PREFIX | extent};
+    return verify_records(records->snapshot, &wish);
+}
+
+int record_check_all(const struct records *records)
+{
+    return check_prefix(records, &(struct key){.size = 0}, VERIFY_FREE_PAGES);
+}
+
+int record_tpm_check(const struct records *records, uint64_t number, bool for_change)
+{
+    const struct key head = value_key(number, "");
+    return check_prefix(records, &head, for_change ? VERIFY_FREE_PAGES : 0);
+}
+
+static int format_read(const struct records *records, unsigned extent, struct format *format)
 {
     MDB_val key = value_of("F", 1);
     MDB_val data;
-    int status = mdb_get(transaction, records, &key, &data);
+    int status = checked_get(records, extent, &key, &data);
 
     if (status == MDB_NOTFOUND)
         return MDB_INCOMPATIBLE;
@@ -87,34 +118,35 @@ static int format_read(MDB_txn *transaction, MDB_dbi records, struct format *for
     return memcmp(format->magic, format_magic, sizeof format_magic) == 0 ? 0 : MDB_INCOMPATIBLE;
 }
 
-static int format_put(MDB_txn *transaction, MDB_dbi records, uint64_t next_number)
+static int format_put(MDB_txn *transaction, MDB_dbi database, uint64_t next_number)
 {
     struct format format = {.next_number = htobe64(next_number)};
     MDB_val key = value_of("F", 1);
     MDB_val data = value_of(&format, sizeof format);
 
     memcpy(format.magic, format_magic, sizeof format.magic);
-    return mdb_put(transaction, records, &key, &data, 0);
+    return mdb_put(transaction, database, &key, &data, 0);
 }
 
-int record_format_write(MDB_txn *transaction, MDB_dbi records)
+int record_format_write(MDB_txn *transaction, MDB_dbi database)
 {
-    return format_put(transaction, records, 1);
+    return format_put(transaction, database, 1);
 }
 
-int record_format_check(MDB_txn *transaction, MDB_dbi records)
+int record_format_check(const struct records *records)
 {
     struct format format;
-    return format_read(transaction, records, &format);
+    return format_read(records, 0, &format);
 }
 
-int record_tpm_find(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint64_t *number)
+static int find_tpm(const struct records *records, unsigned extent, const char *tpm,
+                    uint64_t *number)
 {
     struct key bytes = tpm_key(tpm);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data;
     uint64_t found;
-    int status = mdb_get(transaction, records, &key, &data);
+    int status = checked_get(records, extent, &key, &data);
 
     if (status != 0)
         return status;
@@ -129,33 +161,38 @@ int record_tpm_find(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint
     return 0;
 }
 
-int record_tpm_add(MDB_txn *transaction, MDB_dbi records, const char *tpm, uint64_t *number)
+int record_tpm_find(const struct records *records, const char *tpm, uint64_t *number)
+{
+    return find_tpm(records, 0, tpm, number);
+}
+
+int record_tpm_add(const struct records *records, const char *tpm, uint64_t *number)
 {
     struct format format;
-    int status = record_tpm_find(transaction, records, tpm, number);
+    int status = find_tpm(records, VERIFY_FREE_PAGES, tpm, number);
 
     if (status != MDB_NOTFOUND)
         return status;
-    status = format_read(transaction, records, &format);
+    status = format_read(records, VERIFY_FREE_PAGES, &format);
     if (status != 0)
         return status;
     struct key bytes = tpm_key(tpm);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data = value_of(&format.next_number, sizeof format.next_number);
-    status = mdb_put(transaction, records, &key, &data, MDB_NOOVERWRITE);
+    status = mdb_put(records->transaction, records->database, &key, &data, MDB_NOOVERWRITE);
     if (status != 0)
         return status;
     *number = be64toh(format.next_number);
-    return format_put(transaction, records, *number + 1);
+    return format_put(records->transaction, records->database, *number + 1);
 }
 
-int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
+int record_value_get(const struct records *records, uint64_t number, const char *name,
                      struct swtpm_buffer buffer, size_t *size)
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data;
-    int status = mdb_get(transaction, records, &key, &data);
+    int status = checked_get(records, 0, &key, &data);
 
     if (status != 0)
         return status;
@@ -176,18 +213,20 @@ int record_value_get(MDB_txn *transaction, MDB_dbi records, uint64_t number, con
 }
 
 /* Before LMDB gives up the pages of what is there; nothing may be. */
-static int check_replaceable(MDB_txn *transaction, MDB_dbi records, MDB_val key)
+static int check_replaceable(const struct records *records, unsigned extent, MDB_val key)
 {
     MDB_val data;
     MDB_stat stat;
     MDB_cursor *cursor;
-    int status = mdb_cursor_open(transaction, records, &cursor);
+    int status = check_way(records, extent | VERIFY_FREE_PAGES, &key);
 
+    if (status == 0)
+        status = mdb_cursor_open(records->transaction, records->database, &cursor);
     if (status != 0)
         return status;
     status = mdb_cursor_get(cursor, &key, &data, MDB_SET_KEY);
     if (status == 0)
-        status = mdb_stat(transaction, records, &stat);
+        status = mdb_stat(records->transaction, records->database, &stat);
     mdb_cursor_close(cursor);
     if (status != 0)
         return status == MDB_NOTFOUND ? 0 : status;
@@ -196,16 +235,16 @@ static int check_replaceable(MDB_txn *transaction, MDB_dbi records, MDB_val key)
                : MDB_CORRUPTED;
 }
 
-int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name,
+int record_value_put(const struct records *records, uint64_t number, const char *name,
                      struct swtpm_bytes value)
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data = {.mv_size = CHECKSUM_SIZE + value.size};
-    int status = check_replaceable(transaction, records, key);
+    int status = check_replaceable(records, 0, key);
 
     if (status == 0)
-        status = mdb_put(transaction, records, &key, &data, MDB_RESERVE);
+        status = mdb_put(records->transaction, records->database, &key, &data, MDB_RESERVE);
     if (status != 0)
         return status;
     uint64_t sum = checksum(&bytes, value.data, value.size);
@@ -215,13 +254,13 @@ int record_value_put(MDB_txn *transaction, MDB_dbi records, uint64_t number, con
     return 0;
 }
 
-int record_value_delete(MDB_txn *transaction, MDB_dbi records, uint64_t number, const char *name)
+int record_value_delete(const struct records *records, uint64_t number, const char *name)
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
-    int status = check_replaceable(transaction, records, key);
+    int status = check_replaceable(records, VERIFY_NEIGHBOURS, key);
 
-    return status == 0 ? mdb_del(transaction, records, &key, NULL) : status;
+    return status == 0 ? mdb_del(records->transaction, records->database, &key, NULL) : status;
 }
 
 /* What stands in a key behind its head, as a string. */
@@ -240,26 +279,26 @@ static int visit_key(const struct key *head, const MDB_val *key, const MDB_val *
     return strlen(rest) == length ? visit(context, rest, data) : MDB_CORRUPTED;
 }
 
-/* Visits all records whose keys begin like that. */
-static int visit_keys(MDB_txn *transaction, MDB_dbi records, const struct key *head,
-                      key_visitor visit, void *context)
+/* Visits all records whose keys begin like that, and looks at no other. */
+static int visit_keys(const struct records *records, const struct key *head, key_visitor visit,
+                      void *context)
 {
     MDB_val key = value_of(head->bytes, head->size);
     MDB_val data;
     MDB_cursor *cursor;
-    int status = mdb_cursor_open(transaction, records, &cursor);
+    int status = check_prefix(records, head, 0);
 
+    if (status == 0)
+        status = mdb_cursor_open(records->transaction, records->database, &cursor);
     if (status != 0)
         return status;
-    status = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    while (status == 0 && key.mv_size >= head->size &&
-           memcmp(key.mv_data, head->bytes, head->size) == 0) {
-        status = visit_key(head, &key, &data, visit, context);
+    for (size_t i = 0; i < records->snapshot->records && status == 0; i++) {
+        status = mdb_cursor_get(cursor, &key, &data, i == 0 ? MDB_SET_RANGE : MDB_NEXT);
         if (status == 0)
-            status = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+            status = visit_key(head, &key, &data, visit, context);
     }
     mdb_cursor_close(cursor);
-    return status == MDB_NOTFOUND ? 0 : status;
+    return status;
 }
 
 struct value_visit {
@@ -276,13 +315,13 @@ static int visit_value(void *context, const char *name, const MDB_val *data)
     return value->visit(value->context, name, data->mv_size - CHECKSUM_SIZE);
 }
 
-int record_value_list(MDB_txn *transaction, MDB_dbi records, uint64_t number, record_visitor visit,
+int record_value_list(const struct records *records, uint64_t number, record_visitor visit,
                       void *context)
 {
     const struct key head = value_key(number, "");
     struct value_visit value = {.visit = visit, .context = context};
 
-    return visit_keys(transaction, records, &head, visit_value, &value);
+    return visit_keys(records, &head, visit_value, &value);
 }
 
 struct tpm_visit {
@@ -298,10 +337,10 @@ static int visit_tpm(void *context, const char *name, const MDB_val *data)
     return location_tpm_name_is_valid(name) ? tpm->visit(tpm->context, name) : MDB_CORRUPTED;
 }
 
-int record_tpm_list(MDB_txn *transaction, MDB_dbi records, record_tpm_visitor visit, void *context)
+int record_tpm_list(const struct records *records, record_tpm_visitor visit, void *context)
 {
     const struct key head = tpm_key("");
     struct tpm_visit tpm = {.visit = visit, .context = context};
 
-    return visit_keys(transaction, records, &head, visit_tpm, &tpm);
+    return visit_keys(records, &head, visit_tpm, &tpm);
 }

@@ -36,12 +36,18 @@ static int remember_name(void *context, const char *tpm)
     return 0;
 }
 
-static int collect_names(MDB_txn *transaction, MDB_dbi records, void *context)
+static int collect_names(const struct records *records, void *context)
 {
     struct names *names = context;
 
     names->size = 0;
-    return record_tpm_list(transaction, records, remember_name, names);
+    return record_tpm_list(records, remember_name, names);
+}
+
+static int check_all(const struct records *records, void *context)
+{
+    (void)context;
+    return record_check_all(records);
 }
 
 /* The visitor opens TPMs and takes its time, so the transaction has ended. */
@@ -77,6 +83,10 @@ static int visit_place(const struct location *parsed, const char *place, swtpm_s
     result = environment_read(environment, collect_names, &names, "list TPMs", error);
     if (result == 0)
         result = visit_names(place, &names, visit, context, error);
+    /* Whoever uses a TPM has checked what leads to it; here is where all is looked at.  It comes
+     * last, so that what is damaged does not hide what is not. */
+    if (result == 0)
+        result = environment_read(environment, check_all, NULL, "check all", error);
     free(names.text);
     /* Not before: the visitor's handles share what was opened and checked once. */
     environment_release(environment);

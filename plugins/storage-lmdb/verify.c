@@ -29,14 +29,13 @@ enum {
     PAGE_LEAF = 0x02,
     PAGE_OVERFLOW = 0x04,
     PAGE_META = 0x08,
-    PAGE_TYPES = 0x6f,
     NODE_BIG = 0x01
 };
 
 struct page_head {
     size_t number;
     uint16_t pad;
-    uint16_t flags;
+    uint16_t flags; /* one type; the others are LMDB's notes on pages in memory, which it obeys */
     union {
         struct {
             uint16_t lower;
@@ -80,20 +79,34 @@ struct node {
     const unsigned char *data; /* of a leaf; inside the page */
 };
 
+/* The keys of a child are not less than `lower` and less than `upper`; NULL: no such limit. */
+struct limits {
+    const struct node *lower;
+    const struct node *upper;
+};
+
+/* Which children of a page are to be checked as well. */
+enum way {
+    WAY_OF_KEYS, /* those that lead to the wanted records, and what these need */
+    WAY_LOWEST,  /* the first one, and so on down to its first record */
+    WAY_ENDS     /* none */
+};
+
 struct verifier {
     int fd;
     size_t file_pages; /* whole pages in the file */
     size_t page_size;
     size_t last_page;
-    unsigned char *used; /* a bit for each page of the file */
-    const char *what;    /* the first thing found wrong */
-    size_t where;        /* its page */
+    unsigned char *used; /* a bit for each page that can be in use or free */
+    size_t used_bits;
+    const struct verify_wish *wish;
+    size_t *records; /* verify_snapshot.records */
+    struct verify_damage *damage;
 };
 
 static int damaged(struct verifier *v, size_t page, const char *what)
 {
-    v->what = what;
-    v->where = page;
+    *v->damage = (struct verify_damage){.what = what, .page = page};
     return SWTPM_PLUGIN_CORRUPT;
 }
 
@@ -203,10 +216,19 @@ static size_t overflow_pages(size_t page_size, size_t data_size)
     return (sizeof(struct page_head) - 1 + data_size) / page_size + 1;
 }
 
+/* Whether LMDB stores a record of that size outside of its leaf (mdb.c: me_nodemax). */
+static bool record_is_large(size_t page_size, size_t key_size, size_t data_size)
+{
+    size_t node_max =
+        ((page_size - sizeof(struct page_head)) / 2 & ~(size_t)1) - sizeof(uint16_t);
+
+    return sizeof(struct node_head) + key_size + data_size > node_max;
+}
+
 static bool overflow_head_is_sound(const struct page_head *head, size_t number, size_t page_size,
                                    size_t data_size)
 {
-    return head->number == number && (head->flags & PAGE_TYPES) == PAGE_OVERFLOW &&
+    return head->number == number && head->flags == PAGE_OVERFLOW &&
            head->extent.overflow_pages == overflow_pages(page_size, data_size);
 }
 
@@ -255,7 +277,7 @@ static bool page_is_sound(const struct verifier *v, const unsigned char *page, s
     struct page_head head;
 
     memcpy(&head, page, sizeof head);
-    if (head.number != number || (head.flags & PAGE_TYPES) != type ||
+    if (head.number != number || head.flags != type ||
         head.extent.free.lower < sizeof head || head.extent.free.lower % 2 != 0 ||
         head.extent.free.lower > head.extent.free.upper || head.extent.free.upper > v->page_size)
         return false;
@@ -320,7 +342,9 @@ static int check_free_list(struct verifier *v, size_t page, const size_t *list, 
     for (size_t i = 1; i <= list[0]; i++) {
         if (list[i] < META_COUNT || list[i] > v->last_page || (i > 1 && list[i] >= list[i - 1]))
             return damaged(v, page, "a list of free pages is out of order");
-        if (list[i] < v->file_pages && !claim(v, list[i]))
+        if (list[i] >= v->used_bits)
+            return damaged(v, page, "a list of free pages goes far beyond the file's end");
+        if (!claim(v, list[i]))
             return damaged(v, list[i], "a page is in use and free");
     }
     return 0;
@@ -345,49 +369,197 @@ static int check_free_record(struct verifier *v, size_t page, const struct node 
     return status;
 }
 
+/* The keys of a tree's page; those of the free tree are looked at all together. */
+static bool keys_are_in_order(unsigned tree, const struct node *before, const struct node *key,
+                              const struct limits *limits)
+{
+    if (before != NULL && !keys_ascend(tree, before, key))
+        return false;
+    if (tree == FREE_TREE)
+        return true;
+    return (limits->lower == NULL || !keys_ascend(tree, key, limits->lower)) &&
+           (limits->upper == NULL || keys_ascend(tree, key, limits->upper));
+}
+
+static int check_record(struct verifier *v, unsigned tree, size_t number, const struct node *node)
+{
+    size_t overflow = NO_PAGE;
+    bool is_large = record_is_large(v->page_size, node->head.key_size, node->head.data_size);
+
+    if (node->head.flags > NODE_BIG)
+        return damaged(v, number, "it holds a database within the database");
+    if (is_large != (node->head.flags == NODE_BIG))
+        return damaged(v, number, "a record does not lie where one of its size does");
+    int status = is_large ? claim_overflow(v, tree, node, &overflow) : 0;
+    if (status == 0 && tree == FREE_TREE)
+        status = check_free_record(v, number, node, overflow);
+    return status;
+}
+
+static bool key_begins_as_wished(const struct verifier *v, const struct node *node)
+{
+    const struct verify_wish *wish = v->wish;
+    return node->head.key_size >= wish->key_size &&
+           memcmp(node->key, wish->key, wish->key_size) == 0;
+}
+
 static int check_leaf(struct verifier *v, unsigned tree, size_t number, const unsigned char *page,
-                      unsigned nodes)
+                      unsigned nodes, const struct limits *limits)
 {
     struct node before = {0};
     int status = 0;
 
     for (unsigned i = 0; i < nodes && status == 0; i++) {
         struct node node;
-        size_t overflow = NO_PAGE;
         if (!read_node(v, page, i, PAGE_LEAF, &node))
             return damaged(v, number, "a record does not fit its page");
-        if (node.head.flags > NODE_BIG)
-            return damaged(v, number, "it holds a database within the database");
-        if (i > 0 && !keys_ascend(tree, &before, &node))
+        if (!keys_are_in_order(tree, i > 0 ? &before : NULL, &node, limits))
             return damaged(v, number, "the records of a page are out of order");
-        if (node.head.flags == NODE_BIG)
-            status = claim_overflow(v, tree, &node, &overflow);
-        if (status == 0 && tree == FREE_TREE)
-            status = check_free_record(v, number, &node, overflow);
+        status = check_record(v, tree, number, &node);
+        *v->records += tree == MAIN_TREE && key_begins_as_wished(v, &node);
         before = node;
     }
     return status;
 }
 
-static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth);
+struct branch {
+    unsigned tree;
+    size_t number;
+    const unsigned char *page;
+    unsigned nodes;
+    unsigned depth;
+    const struct limits *limits;
+};
 
-static int check_branch(struct verifier *v, unsigned tree, size_t number, const unsigned char *page,
-                        unsigned nodes, unsigned depth)
+/* The first key of a branch page stands for all that are less than the second, and is not read. */
+static int check_entries(struct verifier *v, const struct branch *branch)
 {
-    int status = 0;
+    struct node before = {0};
 
-    for (unsigned i = 0; i < nodes && status == 0; i++) {
+    for (unsigned i = 0; i < branch->nodes; i++) {
         struct node node;
-        if (!read_node(v, page, i, PAGE_BRANCH, &node))
-            return damaged(v, number, "an entry does not fit its page");
-        uint64_t child = node.head.data_size | (uint64_t)node.head.flags << 32;
-        status = check_page(v, tree, (size_t)child, depth - 1);
+        if (!read_node(v, branch->page, i, PAGE_BRANCH, &node))
+            return damaged(v, branch->number, "an entry does not fit its page");
+        if (i > 0 && branch->tree == MAIN_TREE &&
+            !keys_are_in_order(branch->tree, i > 1 ? &before : NULL, &node, branch->limits))
+            return damaged(v, branch->number, "the entries of a page are out of order");
+        before = node;
     }
+    return 0;
+}
+
+static struct node entry_of(const struct verifier *v, const struct branch *branch, unsigned i)
+{
+    struct node node = {0};
+    read_node(v, branch->page, i, PAGE_BRANCH, &node);
+    return node;
+}
+
+static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth,
+                      enum way way, const struct limits *limits);
+
+static int check_child(struct verifier *v, const struct branch *branch, unsigned i, enum way way)
+{
+    struct node node = entry_of(v, branch, i);
+    struct node next;
+    struct limits limits = *branch->limits;
+
+    if (i > 0)
+        limits.lower = &node;
+    if (i + 1 < branch->nodes) {
+        next = entry_of(v, branch, i + 1);
+        limits.upper = &next;
+    }
+    uint64_t child = node.head.data_size | (uint64_t)node.head.flags << 32;
+    return check_page(v, branch->tree, (size_t)child, branch->depth - 1, way, &limits);
+}
+
+/* As LMDB does it: the last child whose key is not greater. */
+static unsigned child_of_key(const struct verifier *v, const struct branch *branch)
+{
+    const struct node wanted = {
+        .head.key_size = (uint16_t)v->wish->key_size, .key = v->wish->key};
+    unsigned low = 0;
+    unsigned high = branch->nodes;
+
+    while (high - low > 1) {
+        unsigned middle = low + (high - low) / 2;
+        struct node entry = entry_of(v, branch, middle);
+        if (keys_ascend(MAIN_TREE, &wanted, &entry))
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+/* The last child whose key begins as is wished, or `first`. */
+static unsigned last_child_of_prefix(const struct verifier *v, const struct branch *branch,
+                                     unsigned first)
+{
+    unsigned last = first;
+
+    while (last + 1 < branch->nodes) {
+        struct node next = entry_of(v, branch, last + 1);
+        if (!key_begins_as_wished(v, &next))
+            break;
+        last++;
+    }
+    return last;
+}
+
+/* What LMDB looks at when a page has lost so many records that it is joined with one beside it: that
+ * page, and the lowest record of either, for its key. */
+static int check_neighbours(struct verifier *v, const struct branch *branch, unsigned child)
+{
+    int status = child > 1 ? check_child(v, branch, child - 1, WAY_ENDS) : 0;
+
+    if (status == 0 && child > 0)
+        status = check_child(v, branch, 0, WAY_LOWEST);
+    if (status == 0 && child + 1 < branch->nodes)
+        status = check_child(v, branch, child + 1, WAY_LOWEST);
     return status;
 }
 
+static int check_wished_children(struct verifier *v, const struct branch *branch)
+{
+    const struct verify_wish *wish = v->wish;
+    unsigned first = child_of_key(v, branch);
+    unsigned last =
+        (wish->extent & VERIFY_PREFIX) != 0 ? last_child_of_prefix(v, branch, first) : first;
+    int status = 0;
+
+    for (unsigned i = first; i <= last && status == 0; i++)
+        status = check_child(v, branch, i, WAY_OF_KEYS);
+    if (status == 0 && (wish->extent & VERIFY_NEIGHBOURS) != 0)
+        status = check_neighbours(v, branch, first);
+    return status;
+}
+
+static int check_all_children(struct verifier *v, const struct branch *branch)
+{
+    int status = 0;
+
+    for (unsigned i = 0; i < branch->nodes && status == 0; i++)
+        status = check_child(v, branch, i, WAY_OF_KEYS);
+    return status;
+}
+
+static int check_branch(struct verifier *v, const struct branch *branch, enum way way)
+{
+    int status = check_entries(v, branch);
+
+    if (status != 0 || way == WAY_ENDS)
+        return status;
+    if (way == WAY_LOWEST)
+        return check_child(v, branch, 0, WAY_LOWEST);
+    return branch->tree == FREE_TREE ? check_all_children(v, branch)
+                                     : check_wished_children(v, branch);
+}
+
 /* `depth` levels are left, this one included: at most DEPTH_MAX, so the recursion is bounded. */
-static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth)
+static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned depth,
+                      enum way way, const struct limits *limits)
 {
     unsigned type = depth == 1 ? PAGE_LEAF : PAGE_BRANCH;
     /* LMDB lets branch pages of the free tree alone shrink to one entry. */
@@ -405,9 +577,17 @@ static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned
         status = damaged(v, number, "a page is not of the kind that is expected there");
     if (status == 0 && !nodes_are_packed(v, page, type, nodes))
         status = damaged(v, number, "the records of a page do not fill it as they should");
-    if (status == 0)
-        status = type == PAGE_LEAF ? check_leaf(v, tree, number, page, nodes)
-                                   : check_branch(v, tree, number, page, nodes, depth);
+    if (status == 0 && type == PAGE_LEAF)
+        status = check_leaf(v, tree, number, page, nodes, limits);
+    else if (status == 0)
+        status = check_branch(v,
+                              &(struct branch){.tree = tree,
+                                               .number = number,
+                                               .page = page,
+                                               .nodes = nodes,
+                                               .depth = depth,
+                                               .limits = limits},
+                              way);
     free(page);
     return status;
 }
@@ -418,30 +598,65 @@ static int check_tree(struct verifier *v, unsigned index, const struct tree *tre
         return tree->depth == 0 ? 0 : damaged(v, index, "a tree has levels but no root");
     if (tree->depth < 1 || tree->depth > DEPTH_MAX)
         return damaged(v, index, "a tree is impossibly deep");
-    return check_page(v, index, tree->root, tree->depth);
+    return check_page(v, index, tree->root, tree->depth, WAY_OF_KEYS, &(struct limits){0});
 }
 
-static int check_snapshot(struct verifier *v, const struct meta *meta)
+/* Pages that were taken and given up in one transaction are free without ever having been written;
+ * that is what may be free behind the end of the file. */
+enum { UNWRITTEN_MAX = 8192 };
+
+static int check_trees(struct verifier *v, const struct meta *meta)
 {
     v->last_page = meta->last_page;
-    v->used = calloc(v->file_pages / 8 + 1, 1);
+    v->used_bits = v->file_pages + UNWRITTEN_MAX;
+    v->used = calloc(v->used_bits / 8 + 1, 1);
     if (v->used == NULL)
         return SWTPM_PLUGIN_NO_MEMORY;
     /* What is in use first, so that a free page that is not free is noticed. */
     int status = check_tree(v, MAIN_TREE, &meta->trees[MAIN_TREE]);
-    if (status == 0)
+    if (status == 0 && (v->wish->extent & VERIFY_FREE_PAGES) != 0)
         status = check_tree(v, FREE_TREE, &meta->trees[FREE_TREE]);
     free(v->used);
     return status;
 }
 
-static int report(const struct verifier *v, const char *path, int status,
+int verify_head(int fd, size_t *used, struct verify_damage *damage)
+{
+    struct verifier v = {.damage = damage};
+    struct meta metas[META_COUNT];
+    int status = read_metas(&v, fd, metas);
+
+    if (status != 0)
+        return status;
+    size_t newer = metas[0].transaction < metas[1].transaction;
+    *used = (metas[newer].last_page + 1) * v.page_size;
+    return 0;
+}
+
+int verify_records(struct verify_snapshot *snapshot, const struct verify_wish *wish)
+{
+    struct verifier v = {
+        .wish = wish, .records = &snapshot->records, .damage = &snapshot->damage};
+    struct meta metas[META_COUNT];
+    int status = read_metas(&v, snapshot->fd, metas);
+
+    snapshot->records = 0;
+    if (status != 0)
+        return status;
+    const struct meta *meta = &metas[snapshot->transaction % META_COUNT];
+    /* Two commits since the snapshot was taken: its meta page was written over. */
+    if (meta->transaction != snapshot->transaction)
+        return SWTPM_PLUGIN_BUSY;
+    return check_trees(&v, meta);
+}
+
+int verify_report(const struct verify_damage *damage, int status, const char *path,
                   struct swtpm_plugin_error *error)
 {
-    if (v->what != NULL)
+    if (damage->what != NULL)
         return result_fail(error, SWTPM_PLUGIN_CORRUPT,
                            "'%s' is damaged: %s (page %zu); restore it from a backup", path,
-                           v->what, v->where);
+                           damage->what, damage->page);
     if (status == SWTPM_PLUGIN_CORRUPT)
         return result_fail(error, status, "'%s' is damaged: it became shorter", path);
     if (status == SWTPM_PLUGIN_NO_MEMORY)
@@ -449,43 +664,13 @@ static int report(const struct verifier *v, const char *path, int status,
     return result_fail_status(error, status, "cannot read '%s'", path);
 }
 
-int verify_head(int fd, const char *path, size_t *used, struct swtpm_plugin_error *error)
-{
-    struct verifier v = {0};
-    struct meta metas[META_COUNT];
-    int status = read_metas(&v, fd, metas);
-
-    if (status != 0)
-        return report(&v, path, status, error);
-    size_t newer = metas[0].transaction < metas[1].transaction;
-    *used = (metas[newer].last_page + 1) * v.page_size;
-    return 0;
-}
-
-int verify_snapshot(int fd, const char *path, size_t transaction, struct swtpm_plugin_error *error)
-{
-    struct verifier v = {0};
-    struct meta metas[META_COUNT];
-    int status = read_metas(&v, fd, metas);
-
-    if (status != 0)
-        return report(&v, path, status, error);
-    const struct meta *meta = &metas[transaction % META_COUNT];
-    /* Two commits since the snapshot was taken: its meta page was written over. */
-    if (meta->transaction != transaction)
-        return SWTPM_PLUGIN_BUSY;
-    status = check_snapshot(&v, meta);
-    return status == 0 ? 0 : report(&v, path, status, error);
-}
-
 bool verify_value(const void *key, size_t key_size, const void *data, size_t data_size,
                   size_t page_size)
 {
     struct page_head head;
     size_t number;
-    size_t node_max = ((page_size - sizeof head) / 2 & ~(size_t)1) - sizeof(uint16_t);
 
-    if (sizeof(struct node_head) + key_size + data_size <= node_max)
+    if (!record_is_large(page_size, key_size, data_size))
         return true;
     memcpy(&number, (const char *)key + key_size, sizeof number);
     memcpy(&head, (const char *)data - sizeof head, sizeof head);

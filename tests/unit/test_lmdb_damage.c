@@ -45,7 +45,7 @@ static void fill_value(char *data, size_t length, int index)
 static void put_value(struct swtpm_storage *storage, int index, size_t length)
 {
     struct swtpm_plugin_error error;
-    char name[8];
+    char name[16];
     char *data = malloc(length);
 
     snprintf(name, sizeof name, "v%d", index);
@@ -114,7 +114,7 @@ static int read_all(struct swtpm_storage *storage, unsigned *refused)
     struct swtpm_plugin_error error;
 
     for (int i = 0; i < VALUES; i++) {
-        char name[8];
+        char name[16];
         size_t found = 0;
         snprintf(name, sizeof name, "v%d", i);
         fill_value(expected, length_of(i), i);
@@ -144,6 +144,11 @@ static enum outcome outcome_of_use(void)
         char value[LARGE_SIZE] = "new";
         for (int i = 0; i < 5; i++)
             OPS->put(storage, "v0", (struct swtpm_bytes){value, sizeof value}, 0, &error);
+        for (int i = 1; i < VALUES; i += 2) {
+            char name[16];
+            snprintf(name, sizeof name, "v%d", i);
+            OPS->del(storage, name, 0, &error);
+        }
         _exit(refused > 0 ? REFUSED_LATER : GOOD);
     }
     int status;
@@ -228,6 +233,28 @@ static void damage_page_numbers(uint16_t type, uint64_t wrong)
     }
 }
 
+/* LMDB keeps notes on pages in memory where their type stands, such as that it may write to one; it
+ * would obey them. */
+static void notes_that_belong_to_memory_are_not_obeyed(void **state)
+{
+    (void)state;
+    enum { FLAGS = 10, DIRTY = 0x10, LOOSE = 0x4000 };
+    unsigned refused = 0;
+
+    for (size_t page = 2; page < size / PAGE; page++) {
+        uint16_t flags;
+        memcpy(&flags, pristine + page * PAGE + FLAGS, sizeof flags);
+        flags |= page % 2 == 0 ? DIRTY : LOOSE;
+        restore(size);
+        overwrite(page * PAGE + FLAGS, &flags, sizeof flags);
+        enum outcome outcome = outcome_of_use();
+        if (outcome == WRONG || outcome == SIGNAL)
+            fail_msg("page %zu with flags %#x: outcome %d", page, flags, outcome);
+        refused += outcome != GOOD;
+    }
+    assert_true(refused > 0);
+}
+
 /* Makes the lowest record of a leaf two bytes longer; false if the page is none or it lies elsewhere. */
 static bool stretch_record(size_t page)
 {
@@ -288,50 +315,120 @@ static void a_value_whose_pages_have_another_number_is_not_replaced(void **state
     restore(size);
 }
 
-/* A process that has the store open until `*end` is closed. */
-static pid_t start_user(int *end)
-{
-    int ready[2], ends[2];
-    char byte;
+/* What LMDB's format (mdb.c: MDB_meta) says of the last commit. */
+struct roots {
+    uint64_t free_tree;
+    uint64_t main_tree;
+};
 
-    assert_int_equal(pipe(ready) + pipe(ends), 0);
-    pid_t user = fork();
-    if (user == 0) {
-        struct swtpm_plugin_error error;
-        close(ends[1]);
-        if (open_store(&error) == NULL || write(ready[1], "", 1) != 1)
-            _exit(1);
-        _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
-    }
-    close(ready[1]);
-    close(ends[0]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    *end = ends[1];
-    return user;
+static struct roots newest_roots(void)
+{
+    enum { HEAD = 16, FREE_ROOT = 24 + 40, MAIN_ROOT = FREE_ROOT + 48, TRANSACTION = 24 + 96 + 8 };
+    uint64_t transactions[2];
+    struct roots roots;
+
+    for (size_t i = 0; i < 2; i++)
+        memcpy(&transactions[i], pristine + i * PAGE + HEAD + TRANSACTION, sizeof transactions[i]);
+    const unsigned char *meta = pristine + (transactions[1] > transactions[0]) * PAGE + HEAD;
+    memcpy(&roots.free_tree, meta + FREE_ROOT, sizeof roots.free_tree);
+    memcpy(&roots.main_tree, meta + MAIN_ROOT, sizeof roots.main_tree);
+    return roots;
 }
 
-static void what_a_user_has_checked_is_not_checked_again_while_he_is_there(void **state)
+/* A list of one page, that from which all is reached, in place of the first list. */
+static void a_page_in_use_that_is_called_free_is_noticed(void **state)
+{
+    (void)state;
+    enum { HEAD = 16, NODE_HEAD_AND_KEY = 8 + 8 };
+    struct roots roots = newest_roots();
+    struct swtpm_plugin_error error;
+    uint64_t list[2] = {1, roots.main_tree};
+    uint16_t node;
+
+    memcpy(&node, pristine + roots.free_tree * PAGE + HEAD, sizeof node);
+    restore(size);
+    overwrite(roots.free_tree * PAGE + node + NODE_HEAD_AND_KEY, list, sizeof list);
+    assert_null(open_store(&error));
+    assert_non_null(strstr(error.message, "in use and free"));
+}
+
+/* -------------------------------------------------------------------------- damage to other TPMs */
+
+static int count_store(void *context, const char *store)
+{
+    (void)store;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+/* Whether it is a leaf with values of the second TPM alone. */
+static bool holds_the_second_tpm(const unsigned char *page)
+{
+    enum { LOWER = 12, FLAGS = 10, HEAD = 16, NODE_HEAD = 8, NUMBER_LOW = 8 };
+    uint16_t lower, flags;
+
+    memcpy(&flags, page + FLAGS, sizeof flags);
+    memcpy(&lower, page + LOWER, sizeof lower);
+    if (flags != LEAF || lower <= HEAD)
+        return false;
+    for (size_t at = HEAD; at < lower; at += sizeof(uint16_t)) {
+        uint16_t offset;
+        memcpy(&offset, page + at, sizeof offset);
+        const unsigned char *key = page + offset + NODE_HEAD;
+        if (key[0] != 'V' || key[NUMBER_LOW] != 2)
+            return false;
+    }
+    return true;
+}
+
+static void zero_pages_of_the_second_tpm(void)
+{
+    static const char zeros[PAGE];
+    unsigned char page[PAGE];
+    unsigned found = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    for (off_t at = 2 * PAGE; pread(fd, page, PAGE, at) == PAGE; at += PAGE) {
+        if (!holds_the_second_tpm(page))
+            continue;
+        overwrite((size_t)at, zeros, PAGE);
+        found++;
+    }
+    close(fd);
+    assert_true(found > 2);
+}
+
+static void damage_stops_only_those_who_come_there(void **state)
 {
     (void)state;
     struct swtpm_plugin_error error;
-    unsigned refused = 0;
-    int end, status;
+    struct swtpm_storage *tpms[2];
+    static const char *const names[] = {"first", "second"};
+    unsigned refused = 0, count = 0;
 
-    restore(size);
-    pid_t user = start_user(&end);
-    /* Where LMDB never reads it, so it is not led astray. */
-    damage_page_numbers(LEAF, UINT64_MAX);
-    struct swtpm_storage *storage = open_store(&error);
-    assert_non_null(storage);
-    assert_int_equal(read_all(storage, &refused), 0);
-    OPS->close(storage);
-    close(end);
-    assert_int_equal(waitpid(user, &status, 0), user);
-    assert_int_equal(status, 0);
+    snprintf(path, sizeof path, "%s/two/data.mdb", directory);
+    for (int tpm = 0; tpm < 2; tpm++) {
+        snprintf(location, sizeof location, "%s/two?tpm=%s", directory, names[tpm]);
+        tpms[tpm] = open_store(&error);
+        for (int i = 0; i < VALUES; i++)
+            put_value(tpms[tpm], i, length_of(i));
+    }
+    OPS->close(tpms[0]);
+    OPS->close(tpms[1]);
+    zero_pages_of_the_second_tpm();
     assert_null(open_store(&error));
     assert_non_null(strstr(error.message, "is damaged"));
-    restore(size);
+    snprintf(location, sizeof location, "%s/two?tpm=first", directory);
+    tpms[0] = open_store(&error);
+    assert_non_null(tpms[0]);
+    assert_int_equal(read_all(tpms[0], &refused), 0);
+    assert_int_equal(refused, 0);
+    put_value(tpms[0], 0, length_of(0));
+    OPS->close(tpms[0]);
+    snprintf(location, sizeof location, "%s/two", directory);
+    assert_int_equal(OPS->list_stores(location, count_store, &count, &error), SWTPM_PLUGIN_CORRUPT);
+    assert_non_null(strstr(error.message, "is damaged"));
+    assert_int_equal(count, 2);
 }
 
 int main(void)
@@ -343,7 +440,9 @@ int main(void)
         cmocka_unit_test(random_damage_is_survived),
         cmocka_unit_test(records_that_share_bytes_are_refused),
         cmocka_unit_test(a_value_whose_pages_have_another_number_is_not_replaced),
-        cmocka_unit_test(what_a_user_has_checked_is_not_checked_again_while_he_is_there),
+        cmocka_unit_test(notes_that_belong_to_memory_are_not_obeyed),
+        cmocka_unit_test(a_page_in_use_that_is_called_free_is_noticed),
+        cmocka_unit_test(damage_stops_only_those_who_come_there),
     };
     return cmocka_run_group_tests(tests, make_store, remove_store);
 }
