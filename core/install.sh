@@ -23,6 +23,14 @@ put_as()
     install -D -m 644 "$2" "$prefix/$1"
 }
 
+# put_completion PROGRAM: what all have in common stands before what is its own.
+put_completion()
+{
+    put_as share/bash-completion/completions/"$1" doc/completion/common.bash
+    cat "doc/completion/$1.bash" >> "$prefix/share/bash-completion/completions/$1"
+    put 644 share/zsh/site-functions "doc/completion/_$1"
+}
+
 put 755 bin "$build/core/swtpm_cuse" "$build/core/swtpm_ioctl" "$build/core/swtpm_bios" \
     "$build/core/swtpm-state" "$build/core/swtpm-plugin-check"
 put 644 lib/swtpm-cuse "$build/plugins/storage-dir.so" "$build/plugins/storage-file.so" \
@@ -34,9 +42,8 @@ put 644 share/man/man3 doc/swtpm-plugin.3
 put 644 share/man/man4 doc/swtpm-ptm.4
 put 644 share/man/man7 doc/swtpm-storage-lmdb.7
 put 644 share/man/man8 doc/swtpm_cuse.8 doc/swtpm_ioctl.8 doc/swtpm_bios.8 doc/swtpm-state.8
-for program in swtpm_cuse swtpm_ioctl swtpm_bios swtpm-state; do
-    put_as share/bash-completion/completions/$program doc/completion/$program.bash
-    put 644 share/zsh/site-functions doc/completion/_$program
+for program in swtpm_cuse swtpm_ioctl swtpm_bios swtpm-state swtpm-plugin-check; do
+    put_completion $program
 done
 put 644 lib/systemd/system doc/systemd/swtpm-cuse@.service
 put_as lib/modules-load.d/swtpm-cuse.conf doc/systemd/modules-load.conf

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Completion of swtpm_bios(8) for bash; lies as `swtpm_bios` in share/bash-completion/completions.
+# Completion of swtpm_bios(8) for bash; see common.bash.
 
-# The options; those that take a value end with '='.
 _swtpm_bios_options()
 {
     echo '--tpm-device= --tcp= --unix= --tpm2 -c -s -d -n -o -ea -cs -u -v -h'
 }
 
+_swtpm_bios_values()
+{
+    case $1 in
+    --tpm-device) compgen -f -- "$3" ;;
+    *) _swtpm_values "$@" ;;
+    esac
+}
+
 _swtpm_bios()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} options
-    options=$(_swtpm_bios_options)
-
-    case ${COMP_WORDS[COMP_CWORD - 1]} in
-    --tpm-device | --unix) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-    --tcp) COMPREPLY=() ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "${options//=/}" -- "$word") ;;
-    esac
+    _swtpm_complete swtpm_bios
 }
 
 complete -o filenames -F _swtpm_bios swtpm_bios

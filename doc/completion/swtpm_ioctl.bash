@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Completion of swtpm_ioctl(8) for bash; lies as `swtpm_ioctl` in share/bash-completion/completions.
+# Completion of swtpm_ioctl(8) for bash; see common.bash.
 
-# The options; those that take a value end with '='.
 _swtpm_ioctl_options()
 {
     echo '--tpm-device= --tcp= --unix= -c -i --stop -s -e -r= -v -C -l= -h= --save= --load= -g -b=
@@ -15,32 +14,31 @@ _swtpm_ioctl_devices()
     done
 }
 
-# _swtpm_ioctl_value OPTION TEXT: what may stand behind an option.
-_swtpm_ioctl_value()
+_swtpm_ioctl_values()
 {
     case $1 in
-    --tpm-device) _swtpm_ioctl_devices "$2" ;;
-    --unix) compgen -f -- "$2" ;;
-    --save | --load) compgen -W 'permanent volatile savestate' -- "$2" ;;
-    -l) compgen -W '0 1 2 3 4' -- "$2" ;;
-    -r) compgen -W '3 4' -- "$2" ;;
+    --tpm-device) _swtpm_ioctl_devices "$3" ;;
+    --save | --load) compgen -W 'permanent volatile savestate' -- "$3" ;;
+    -l) compgen -W '0 1 2 3 4' -- "$3" ;;
+    -r) compgen -W '3 4' -- "$3" ;;
+    *) _swtpm_values "$@" ;;
     esac
+}
+
+# The second value of --save and --load, or the device.
+_swtpm_ioctl_operand()
+{
+    local two_values='--(save|load)[[:space:]]+[a-z]+[[:space:]]+[^[:space:]]*$'
+    if [[ ${COMP_LINE:0:COMP_POINT} =~ $two_values ]]; then
+        compgen -f -- "$1"
+    else
+        _swtpm_ioctl_devices "${1:-/dev/}"
+    fi
 }
 
 _swtpm_ioctl()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options
-    options=$(_swtpm_ioctl_options)
-
-    if [[ " $options " == *[[:space:]]"$before="[[:space:]]* ]]; then
-        mapfile -t COMPREPLY < <(_swtpm_ioctl_value "$before" "$word")
-    elif ((COMP_CWORD > 2)) && [[ ${COMP_WORDS[COMP_CWORD - 2]} == --@(save|load) ]]; then
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $word == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "${options//=/}" -- "$word")
-    else
-        mapfile -t COMPREPLY < <(_swtpm_ioctl_devices "${word:-/dev/}")
-    fi
+    _swtpm_complete swtpm_ioctl
 }
 
 complete -o filenames -F _swtpm_ioctl swtpm_ioctl

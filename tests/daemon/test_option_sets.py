@@ -13,7 +13,7 @@ from help_text import Option, parse_help
 from mdoc import parse_mdoc
 
 MANUAL = os.path.join(TOP, "doc/swtpm_cuse.8")
-BASH = os.path.join(TOP, "doc/completion/swtpm_cuse.bash")
+BASH = os.path.join(TOP, "doc/completion")
 ZSH = os.path.join(TOP, "doc/completion/_swtpm_cuse")
 
 
@@ -131,7 +131,8 @@ class OptionSets(unittest.TestCase):
 
 def bash_words(function, *arguments):
     """The words that a function of the completion for bash prints, sorted."""
-    result = subprocess.run(["bash", "-c", 'source "$0"; "$@"', BASH, function, *arguments],
+    script = 'source "$0/common.bash"; source "$0/swtpm_cuse.bash"; "$@"'
+    result = subprocess.run(["bash", "-c", script, BASH, function, *arguments],
                             capture_output=True, text=True, timeout=60, check=True)
     return sorted(result.stdout.split())
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the shells offer where; which options there are is a matter of test_option_sets.py."""
 
+import glob
 import os
 import re
 import subprocess
@@ -26,22 +27,23 @@ zpty -d shell
 """
 
 
-# Completes the line $1 of the program $2 by the functions in $0.
+# Completes the line $1 of the program $2 by the functions in the files behind these.
 BASH_SCRIPT = r"""
-source "$0"
+for script in "${@:3}"; do source "$script"; done
 COMP_LINE=$1 COMP_POINT=${#1}
-IFS=' ' read -r -a COMP_WORDS <<< "$1"
-[[ $1 == *' ' ]] && COMP_WORDS+=('')
-COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 "_$2"
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
 
-def bash_offers(words, program="swtpm_cuse"):
+def in_tree(program):
+    return [f"{COMPLETION}/common.bash", f"{COMPLETION}/{program}.bash"]
+
+
+def bash_offers(words, program="swtpm_cuse", scripts=None):
     """What bash would offer after `PROGRAM WORDS`."""
-    done = subprocess.run(["bash", "-c", BASH_SCRIPT, f"{COMPLETION}/{program}.bash",
-                           f"{program} {words}", program],
+    done = subprocess.run(["bash", "-c", BASH_SCRIPT, "bash", f"{program} {words}", program,
+                           *(scripts or in_tree(program))],
                           capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.split()
 
@@ -90,6 +92,9 @@ class Bash(unittest.TestCase):
         self.assertEqual(bash_offers("-n "), [])
         self.assertEqual(bash_offers("--maj "), [])
 
+    def test_an_option_without_sub_options_has_values(self):
+        self.assertEqual(bash_offers("--crypto "), ["gnutls"])
+
 
 class Zsh(unittest.TestCase):
     def test_the_function_has_no_syntax_error(self):
@@ -135,6 +140,28 @@ class Tools(unittest.TestCase):
                                 [f"{COMPLETION}/_swtpm-state"])):
             self.assertEqual(bash_offers(words, "swtpm-state"), offered, words)
 
+    def test_bash_completes_swtpm_plugin_check(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkdir(f"{directory}/storage-folder")
+            for name in "storage-mine.so", "storage-mine.c":
+                with open(f"{directory}/{name}", "w", encoding="ascii"):
+                    pass
+            plugin = f"{directory}/storage-mine.so"
+            for words, offered in (
+                    ("--s", ["--seccomp"]), ("--timeout ", []), ("--only ", []),
+                    (f"--seccomp {directory}/sto", [f"{directory}/storage-folder", plugin]),
+                    (f"{plugin} {directory}/storage-f", [f"{directory}/storage-folder"])):
+                self.assertEqual(bash_offers(words, "swtpm-plugin-check"), offered, words)
+
+    def test_zsh_completes_swtpm_plugin_check(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for name in "storage-mine.so", "storage-mine.c":
+                with open(f"{directory}/{name}", "w", encoding="ascii"):
+                    pass
+            for words, completed in (("--sec", "--seccomp"),
+                                     (f"{directory}/stor", f"{directory}/storage-mine.so")):
+                self.assertEqual(zsh_completes(words, "swtpm-plugin-check"), completed)
+
     def test_zsh_completes_swtpm_state(self):
         for words, completed in (("rek", "rekey"), ("list --tpms", "list --tpmstate"),
                                  ("--key form", "--key format="),
@@ -153,6 +180,22 @@ class Tools(unittest.TestCase):
 
     def test_zsh_completes_swtpm_bios(self):
         self.assertEqual(zsh_completes("--tpm2 --uni", "swtpm_bios"), "--tpm2 --unix")
+
+
+class Installed(unittest.TestCase):
+    def test_each_completion_for_bash_is_whole(self):
+        with tempfile.TemporaryDirectory() as root:
+            subprocess.run(["sh", "core/install.sh", "build/release"], cwd=TOP, check=True,
+                           env={**os.environ, "DESTDIR": root}, timeout=60)
+            directory, = (path for path, _, _ in os.walk(root)
+                          if path.endswith("/bash-completion/completions"))
+            programs = sorted(os.listdir(directory))
+            self.assertEqual([f"{COMPLETION}/common.bash",
+                              *(f"{COMPLETION}/{program}.bash" for program in programs)],
+                             sorted(glob.glob(f"{COMPLETION}/*.bash")))
+            for program in programs:
+                self.assertIn("-h" if program == "swtpm_bios" else "--help",
+                              bash_offers("-", program, [f"{directory}/{program}"]))
 
 
 if __name__ == "__main__":

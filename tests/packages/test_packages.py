@@ -52,9 +52,11 @@ CONTENTS = {
         "/usr/bin/swtpm-plugin-check",
         "/usr/include/swtpm_plugin.h",
         "/usr/include/swtpm_ptm.h",
+        "/usr/share/bash-completion/completions/swtpm-plugin-check",
         "/usr/share/man/man1/swtpm-plugin-check.1.gz",
         "/usr/share/man/man3/swtpm-plugin.3.gz",
-        "/usr/share/pkgconfig/swtpm-plugin.pc"},
+        "/usr/share/pkgconfig/swtpm-plugin.pc",
+        "/usr/share/zsh/vendor-completions/_swtpm-plugin-check"},
 }
 DOCUMENTS = {
     MAIN: "state-format.md",
