@@ -17,7 +17,7 @@ from faulty_daemon import FaultyDaemon, Hang
 from injector import Injector, Point, faults_of
 from scenarios import ACTION, END, START, TOOL, Session
 from tool_run import ToolRun
-from tpm_place import Place
+from tpm_place import VALUE_BEFORE, Place
 
 # With these a call has not failed: whoever makes it has to make it again, or to go on with the
 # rest.
@@ -158,6 +158,7 @@ class _AnyRun:
             session = Session(place, daemon)
             session.open()
             self._check_tpm(session)
+            self.scenario.again(session)
         except Hang as hang:
             self.result.blame(f"after the fault, a new process hangs: {hang}\n{daemon.report}")
         except (OSError, ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
@@ -236,6 +237,7 @@ class _Run(_AnyRun):
             return
         self.injector.end()
         self._check_filter()
+        self._allow_backup()
         session = Session(self.place, self.daemon)
         if self.scenario.window != START:
             self._act(session)
@@ -295,6 +297,12 @@ class _Run(_AnyRun):
         """The state is somebody else's now: this process must not go on."""
         return self.point is not None and self.point.fault.name == "FENCED" and self.injector.struck
 
+    def _allow_backup(self):
+        """A plugin that calls the state damaged is believed: the TPM goes back, and says so."""
+        if self.point is not None and self.point.fault.name == "CORRUPT" and \
+                "using the backup" in self.daemon.log:
+            self.place.unanswered.add(VALUE_BEFORE)
+
     def _check_filter(self):
         """What libseccomp made without some of its memory is either the whole filter or none."""
         if self.injector.has_starved("libseccomp.") and \
@@ -324,11 +332,11 @@ class _Run(_AnyRun):
         if point.name in ("sync", "storage.put", "rename"):
             self.result.blame(f"{point.name} failed and was answered as success")
 
-    def _is_left_without_random_bytes(self):
-        """What libcrypto makes at its first use it never tries again: each INIT fails, and only a
-        new process helps."""
-        if self.point is not None and self.point.name == "library-memory" and \
-                "There are no random bytes" in self.daemon.report:
+    def _has_lost_an_algorithm(self, error):
+        """What libcrypto had no memory for at its first use it takes for absent from then on: the
+        TPM fails, and says so, where it needs that; only a new process helps."""
+        if self.injector.has_starved("libcrypto.") and isinstance(error, tpm2.TpmError) and \
+                error.code == tpm2.RC_FAILURE:
             self.result.died_in = "libcrypto"
         return self.result.died_in is not None
 
@@ -340,6 +348,7 @@ class _Run(_AnyRun):
                 session.open()
             session.must(session.control.stop())
             self._check_tpm(session)
+            self.scenario.again(session)
             session.must(session.control.shutdown())
         except TimeoutError as error:
             raise Hang("a call after the fault is not answered") from error
@@ -349,7 +358,7 @@ class _Run(_AnyRun):
             self.result.heard = self.result.heard or error
             is_silent = not self.daemon.report
         except (ptm.ControlError, tpm2.TpmError, tpm12.TpmError, AssertionError) as error:
-            if not self._is_left_without_random_bytes():
+            if not self._has_lost_an_algorithm(error):
                 self.result.blame(f"after the fault, in the same process: {error}")
             self.daemon.signal(signal.SIGTERM)
         self._check_end(self.daemon.wait_end())

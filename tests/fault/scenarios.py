@@ -31,6 +31,7 @@ class Scenario:
         self.act = act or _nothing
         self.is_new = parameters.pop("is_new", False)  # there is no state yet
         self.changes = parameters.pop("changes", False)  # `act` changes what is stored
+        self.again = parameters.pop("again", _nothing)  # what the same process can do afterwards
         self.tool = parameters.pop("tool", None)
         self.parameters = parameters
         SCENARIOS[name] = self
@@ -234,8 +235,11 @@ def _write_values(session):
 
 
 def _make_key(session):
-    """On the worker."""
-    session.client.create_primary(tpm2.ecc_storage_template())
+    """On the worker; it follows from the hierarchy's seed, and is the same each time."""
+    handle = session.client.create_primary(tpm2.ecc_storage_template())
+    public = session.client.run(tpm2.read_public(handle))
+    if session.memory.setdefault("public", public) != public:
+        raise AssertionError("the same command has made another key")
 
 
 def _make_key_and_cancel(session):
@@ -266,7 +270,7 @@ _call("write-strong", _write_values, STRONG, changes=True)
 _call("write-lmdb", _write_values, LMDB, changes=True)
 _call("write-file", _write_values, FILE, changes=True)
 _call("write-1.2", _write_values, DIR_12, changes=True)
-_call("make-key", _make_key)
+_call("make-key", _make_key, again=_make_key)
 _call("cancel", _make_key_and_cancel)
 _call("migrate", _migrate, options=("--migration", "release-lock-outgoing"), changes=True)
 

@@ -19,6 +19,8 @@ NV_INDEX = 0x01000010
 NV_INDEX_12 = 0x00011101
 PERSISTENT_KEY = 0x81000001
 FIRST_VALUE = b"value 00"
+# What the backup of the state holds, where one is kept.
+VALUE_BEFORE = b"value -1"
 
 
 class Kind:
@@ -83,6 +85,7 @@ class Kind:
                 client.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
                 client.run(tpm12.physical_presence(tpm12.PP_PRESENT))
                 client.run(tpm12.nv_define(NV_INDEX_12, len(FIRST_VALUE)))
+            place.write_value(client, VALUE_BEFORE)
             place.write_value(client, FIRST_VALUE)
             # An orderly end stores once more: the backup would have the value, too.
             daemon.crash()
