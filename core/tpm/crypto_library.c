@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -20,10 +21,48 @@ struct random_method {
     int (*pseudorandom)(unsigned char *to, int size);
     int (*status)(void);
 };
+int CRYPTO_set_mem_functions(void *(*allocate)(size_t size, const char *file, int line),
+                             void *(*resize)(void *old, size_t size, const char *file, int line),
+                             void (*release)(void *old, const char *file, int line))
+    __attribute__((weak));
 int OPENSSL_init_crypto(uint64_t options, const void *settings) __attribute__((weak));
 int EVP_default_properties_is_fips_enabled(void *context) __attribute__((weak));
 int RAND_set_rand_method(const struct random_method *method) __attribute__((weak));
 int RAND_bytes(unsigned char *to, int size) __attribute__((weak));
+
+/* ------------------------------------------------------------------------------ memory */
+
+static bool lacked_memory;
+
+static void *noted(void *got)
+{
+    if (got == NULL)
+        lacked_memory = true;
+    return got;
+}
+
+/* As OpenSSL's own: no bytes are NULL, and no failure. */
+static void *allocate(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size == 0 ? NULL : noted(malloc(size));
+}
+
+static void release(void *old, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(old);
+}
+
+static void *resize(void *old, size_t size, const char *file, int line)
+{
+    if (size > 0)
+        return noted(realloc(old, size));
+    release(old, file, line);
+    return NULL;
+}
 
 /* ----------------------------------------------------------------------- random method */
 
@@ -80,6 +119,9 @@ static bool is_fips_demanded(void)
 
 void crypto_library_configure(void)
 {
+    /* Refused, and without harm, once OpenSSL has memory of its own. */
+    if (CRYPTO_set_mem_functions != NULL)
+        CRYPTO_set_mem_functions(allocate, resize, release);
     /* A configuration that it cannot use is its own affair, as in every other program. */
     if (OPENSSL_init_crypto != NULL)
         OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
@@ -96,4 +138,14 @@ bool crypto_library_is_random(void)
     bool random = RAND_bytes(bytes, sizeof bytes) == 1;
     explicit_bzero(bytes, sizeof bytes);
     return random;
+}
+
+void crypto_library_forget_failure(void)
+{
+    lacked_memory = false;
+}
+
+bool crypto_library_lacked_memory(void)
+{
+    return lacked_memory;
 }

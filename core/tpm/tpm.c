@@ -119,6 +119,7 @@ static TPM_RESULT choose_version_and_profile(void)
 static TPM_RESULT start_library(void)
 {
     callbacks_forget_failures();
+    crypto_library_forget_failure();
     if (!crypto_library_is_random()) {
         log_error("There are no random bytes: getrandom(2) fails, or the generator that OpenSSL's "
                   "configuration demands; without them no TPM is started");
@@ -130,8 +131,10 @@ static TPM_RESULT start_library(void)
     struct callback_failures failures = callbacks_failures();
     if (result == TPM_SUCCESS)
         result = failures.load_result;
-    if (result == TPM_SUCCESS && failures.store_failed)
+    if (result == TPM_SUCCESS && (failures.store_failed || crypto_library_lacked_memory()))
         result = tpm_result_failure(tpm.parameters.version);
+    if (crypto_library_lacked_memory())
+        log_error("OpenSSL had no memory for the start of the TPM");
     return result;
 }
 
@@ -180,8 +183,13 @@ static TPM_RESULT run_command(struct swtpm_bytes command, struct library_respons
         unsigned char *out;
     } bytes = {.in = command.data};
 
+    crypto_library_forget_failure();
     TPM_RESULT result = TPMLIB_Process(&response->data, &response->size, &response->capacity,
                                        bytes.out, (uint32_t)command.size);
+    if (crypto_library_lacked_memory()) {
+        log_error("OpenSSL had no memory for a command, which is answered with failure");
+        return TPM_FAIL;
+    }
     if (result == TPM_SUCCESS && response->size >= TPM_HEADER_SIZE)
         return TPM_SUCCESS;
     log_error("libtpms failed to process a command: result %#x", result);

@@ -32,7 +32,15 @@
 
 #include "inject.h"
 
-#define CALLER __builtin_return_address(0)
+/* In libcrypto, while its allocation is on its way through the program (CRYPTO_set_mem_functions). */
+static _Thread_local const void *library_caller __attribute__((tls_model("initial-exec")));
+
+static const void *true_caller(const void *caller)
+{
+    return library_caller != NULL ? library_caller : caller;
+}
+
+#define CALLER true_caller(__builtin_return_address(0))
 
 static void find_next(void *function, const char *name)
 {
@@ -69,6 +77,42 @@ FAILING(FAULT_MEMORY, void *, NULL, aligned_alloc, (size_t alignment, size_t siz
         (alignment, size))
 FAILING(FAULT_MEMORY, int, ENOMEM, posix_memalign, (void **to, size_t alignment, size_t size),
         (to, alignment, size))
+typedef void *(*allocate_function)(size_t size, const char *file, int line);
+typedef void *(*resize_function)(void *old, size_t size, const char *file, int line);
+typedef void (*release_function)(void *old, const char *file, int line);
+
+static allocate_function program_allocate;
+static resize_function program_resize;
+
+static void *allocate_for_library(size_t size, const char *file, int line)
+{
+    library_caller = __builtin_return_address(0);
+    void *got = program_allocate(size, file, line);
+    library_caller = NULL;
+    return got;
+}
+
+static void *resize_for_library(void *old, size_t size, const char *file, int line)
+{
+    library_caller = __builtin_return_address(0);
+    void *got = program_resize(old, size, file, line);
+    library_caller = NULL;
+    return got;
+}
+
+int CRYPTO_set_mem_functions(allocate_function allocate, resize_function resize,
+                             release_function release);
+
+/* What libcrypto asks of the program's functions stays libcrypto's. */
+int CRYPTO_set_mem_functions(allocate_function allocate, resize_function resize,
+                             release_function release)
+{
+    NEXT(CRYPTO_set_mem_functions);
+    program_allocate = allocate;
+    program_resize = resize;
+    return next(allocate_for_library, resize_for_library, release);
+}
+
 FAILING(FAULT_MLOCK, int, -1, mlock, (const void *address, size_t size), (address, size))
 FAILING(FAULT_MLOCK, int, -1, madvise, (void *address, size_t size, int advice),
         (address, size, advice))
