@@ -18,6 +18,8 @@ static inline const char *advice_for(int error_number)
         return "; raise the limit for open files (ulimit -n)";
     case ENFILE:
         return "; raise fs.file-max (sysctl)";
+    case ELOOP:
+        return "; no link is followed here: put the file itself in its place";
     case EROFS:
         return "; make its file system writable";
     default:

@@ -14,6 +14,7 @@
 
 #include <linux/magic.h>
 
+#include "../common/denial.h"
 #include "create.h"
 #include "result.h"
 
@@ -53,6 +54,20 @@ void directory_free(struct directory *directory)
 {
     free(directory->path);
     directory->path = NULL;
+}
+
+int directory_explain_denial(struct swtpm_plugin_error *error, int result, const char *directory)
+{
+    static const char *const files[] = {DIRECTORY_DATA_FILE, DIRECTORY_LIBRARY_LOCK_FILE,
+                                        DIRECTORY_TPM_LOCK_FILE};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (snprintf(path, sizeof path, "%s/%s", directory, files[i]) < (int)sizeof path &&
+            faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0 && errno == EACCES)
+            return plugin_explain_denial(error, result, path);
+    }
+    return plugin_explain_denial(error, result, directory);
 }
 
 int directory_open_entry(const char *directory, const char *name, int flags)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,6 +291,22 @@ static int check_library(struct environment *environment, struct swtpm_plugin_er
     return result;
 }
 
+/* Where it cannot write to the table of readers, LMDB does without, and writers would use the pages
+ * of a snapshot again while it is being read. */
+static int check_readers_are_seen(const char *directory, struct swtpm_plugin_error *error)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", directory, DIRECTORY_LIBRARY_LOCK_FILE) >=
+            (int)sizeof path ||
+        faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno != EROFS)
+        return 0;
+    return result_fail(error, SWTPM_PLUGIN_DENIED,
+                       "'%s' is in use, where it can be written, and its file system is read-only "
+                       "here: stop its users, or read it there",
+                       directory);
+}
+
 /* A table of readers that others have cut off would be a SIGBUS as well. */
 static int open_lock_file(struct environment *environment, struct swtpm_plugin_error *error)
 {
@@ -307,7 +324,7 @@ static int open_lock_file(struct environment *environment, struct swtpm_plugin_e
                            "'%s/%s' is no lock file of LMDB; stop every user of the environment "
                            "and remove it",
                            directory, DIRECTORY_LIBRARY_LOCK_FILE);
-    return 0;
+    return environment->read_only ? check_readers_are_seen(directory, error) : 0;
 }
 
 static int open_data_file(struct environment *environment, size_t *used,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../common/announce.h"
-#include "../common/denial.h"
+#include "directory.h"
 #include "environment.h"
 #include "location.h"
 #include "record.h"
@@ -122,7 +122,7 @@ static int lmdb_open(struct swtpm_storage **storage,
     if (result != 0)
         return result;
     result = open_location(&location, parameters, storage, error);
-    plugin_explain_denial(error, result, location.path);
+    directory_explain_denial(error, result, location.path);
     location_free(&location);
     return result;
 }

@@ -71,16 +71,12 @@ static uint64_t checksum(const struct key *key, const void *data, size_t size)
 }
 
 /* LMDB goes where only what was checked leads. */
-static int check_way(const struct records *records, unsigned extent, const MDB_val *key)
+static int checked_get(const struct records *records, unsigned extent, MDB_val *key, MDB_val *data)
 {
     const struct verify_wish wish = {
         .key = key->mv_data, .key_size = key->mv_size, .extent = extent};
-    return verify_records(records->snapshot, &wish);
-}
+    int status = verify_records(records->snapshot, &wish);
 
-static int checked_get(const struct records *records, unsigned extent, MDB_val *key, MDB_val *data)
-{
-    int status = check_way(records, extent, key);
     return status == 0 ? mdb_get(records->transaction, records->database, key, data) : status;
 }
 
@@ -212,13 +208,16 @@ int record_value_get(const struct records *records, uint64_t number, const char 
     return 0;
 }
 
-/* Before LMDB gives up the pages of what is there; nothing may be. */
-static int check_replaceable(const struct records *records, unsigned extent, MDB_val key)
+/* Before LMDB gives up the pages of what is there; nothing may be.  The lists of free pages may name
+ * none of all the TPM's, lest the change of one value be the end of another. */
+static int check_replaceable(const struct records *records, uint64_t number, unsigned extent,
+                             MDB_val key)
 {
+    const struct key head = value_key(number, "");
     MDB_val data;
     MDB_stat stat;
     MDB_cursor *cursor;
-    int status = check_way(records, extent | VERIFY_FREE_PAGES, &key);
+    int status = check_prefix(records, &head, extent | VERIFY_FREE_PAGES);
 
     if (status == 0)
         status = mdb_cursor_open(records->transaction, records->database, &cursor);
@@ -241,7 +240,7 @@ int record_value_put(const struct records *records, uint64_t number, const char 
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
     MDB_val data = {.mv_size = CHECKSUM_SIZE + value.size};
-    int status = check_replaceable(records, 0, key);
+    int status = check_replaceable(records, number, 0, key);
 
     if (status == 0)
         status = mdb_put(records->transaction, records->database, &key, &data, MDB_RESERVE);
@@ -258,7 +257,7 @@ int record_value_delete(const struct records *records, uint64_t number, const ch
 {
     struct key bytes = value_key(number, name);
     MDB_val key = value_of(bytes.bytes, bytes.size);
-    int status = check_replaceable(records, VERIFY_NEIGHBOURS, key);
+    int status = check_replaceable(records, number, VERIFY_NEIGHBOURS, key);
 
     return status == 0 ? mdb_del(records->transaction, records->database, &key, NULL) : status;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/denial.h"
+#include "directory.h"
 #include "environment.h"
 #include "location.h"
 #include "record.h"
@@ -79,7 +79,7 @@ static int visit_place(const struct location *parsed, const char *place, swtpm_s
     int result = environment_acquire(parsed, SWTPM_STORAGE_READ_ONLY, &environment, error);
 
     if (result != 0)
-        return plugin_explain_denial(error, result, parsed->path);
+        return directory_explain_denial(error, result, parsed->path);
     result = environment_read(environment, collect_names, &names, "list TPMs", error);
     if (result == 0)
         result = visit_names(place, &names, visit, context, error);

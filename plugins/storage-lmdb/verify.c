@@ -510,14 +510,15 @@ static unsigned last_child_of_prefix(const struct verifier *v, const struct bran
 
 /* What LMDB looks at when a page has lost so many records that it is joined with one beside it: that
  * page, and the lowest record of either, for its key. */
-static int check_neighbours(struct verifier *v, const struct branch *branch, unsigned child)
+static int check_neighbours(struct verifier *v, const struct branch *branch, unsigned first,
+                            unsigned last)
 {
-    int status = child > 1 ? check_child(v, branch, child - 1, WAY_ENDS) : 0;
+    int status = first > 1 ? check_child(v, branch, first - 1, WAY_ENDS) : 0;
 
-    if (status == 0 && child > 0)
+    if (status == 0 && first > 0)
         status = check_child(v, branch, 0, WAY_LOWEST);
-    if (status == 0 && child + 1 < branch->nodes)
-        status = check_child(v, branch, child + 1, WAY_LOWEST);
+    if (status == 0 && last + 1 < branch->nodes)
+        status = check_child(v, branch, last + 1, WAY_LOWEST);
     return status;
 }
 
@@ -532,7 +533,7 @@ static int check_wished_children(struct verifier *v, const struct branch *branch
     for (unsigned i = first; i <= last && status == 0; i++)
         status = check_child(v, branch, i, WAY_OF_KEYS);
     if (status == 0 && (wish->extent & VERIFY_NEIGHBOURS) != 0)
-        status = check_neighbours(v, branch, first);
+        status = check_neighbours(v, branch, first, last);
     return status;
 }
 

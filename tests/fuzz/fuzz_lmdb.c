@@ -189,20 +189,20 @@ struct extent {
     size_t size;
 };
 
-struct records {
+struct places {
     struct extent extents[EXTENTS_MAX];
     size_t count;
 };
 
 /* Reads all of it: memory behind the end of the file gives SIGBUS. */
-static void add_extent(struct records *records, const MDB_val *bytes)
+static void add_extent(struct places *places, const MDB_val *bytes)
 {
     const volatile uint8_t *data = bytes->mv_data;
 
     for (size_t i = 0; i < bytes->mv_size; i++)
         (void)data[i];
-    if (bytes->mv_size > 0 && records->count < EXTENTS_MAX)
-        records->extents[records->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
+    if (bytes->mv_size > 0 && places->count < EXTENTS_MAX)
+        places->extents[places->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
 }
 
 /* LMDB maps the file at the start of a page. */
@@ -213,7 +213,7 @@ static bool lies_in_page(const MDB_val *bytes, size_t page_size, size_t head)
     return at >= head && at + bytes->mv_size <= page_size;
 }
 
-static void add_record(struct records *records, const MDB_val *key, const MDB_val *data,
+static void add_record(struct places *places, const MDB_val *key, const MDB_val *data,
                        size_t page_size)
 {
     bool has_pages_of_its_own = (uintptr_t)data->mv_data % page_size == PAGE_HEAD;
@@ -222,8 +222,8 @@ static void add_record(struct records *records, const MDB_val *key, const MDB_va
         MUST(lies_in_page(key, page_size, PAGE_HEAD + NODE_HEAD));
         MUST(has_pages_of_its_own || lies_in_page(data, page_size, PAGE_HEAD + NODE_HEAD));
     }
-    add_extent(records, key);
-    add_extent(records, data);
+    add_extent(places, key);
+    add_extent(places, data);
 }
 
 static int by_start(const void *left, const void *right)
@@ -232,27 +232,31 @@ static int by_start(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-static void must_not_overlap(struct records *records)
+static void must_not_overlap(struct places *places)
 {
-    struct extent *extents = records->extents;
+    struct extent *extents = places->extents;
 
-    qsort(extents, records->count, sizeof *extents, by_start);
-    for (size_t i = 1; i < records->count; i++)
+    qsort(extents, places->count, sizeof *extents, by_start);
+    for (size_t i = 1; i < places->count; i++)
         MUST(extents[i - 1].size <= extents[i].start - extents[i - 1].start);
 }
 
-static int walk(MDB_txn *transaction, MDB_dbi records_of, void *context)
+static int walk(const struct records *all, void *context)
 {
-    struct records *records = context;
+    struct places *places = context;
     MDB_cursor *cursor;
     MDB_stat stat;
     MDB_val key, data;
 
-    records->count = 0;
-    MUST(mdb_stat(transaction, records_of, &stat) == 0);
-    MUST(mdb_cursor_open(transaction, records_of, &cursor) == 0);
+    int status = record_check_all(all);
+
+    if (status != 0)
+        return status;
+    places->count = 0;
+    MUST(mdb_stat(all->transaction, all->database, &stat) == 0);
+    MUST(mdb_cursor_open(all->transaction, all->database, &cursor) == 0);
     while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0)
-        add_record(records, &key, &data, stat.ms_psize);
+        add_record(places, &key, &data, stat.ms_psize);
     mdb_cursor_close(cursor);
     return 0;
 }
@@ -261,7 +265,7 @@ static int walk(MDB_txn *transaction, MDB_dbi records_of, void *context)
  * on pages that are its own. */
 static void check_records(void)
 {
-    static struct records records;
+    static struct places places;
     char place[96];
     struct location location;
     struct environment *environment;
@@ -270,8 +274,8 @@ static void check_records(void)
     snprintf(place, sizeof place, "%s?mapsize=4M", directory);
     MUST(location_parse_place(place, 0, &location, &error) == 0);
     if (environment_acquire(&location, SWTPM_STORAGE_READ_ONLY, &environment, &error) == 0) {
-        if (environment_read(environment, walk, &records, "look", &error) == 0)
-            must_not_overlap(&records);
+        if (environment_read(environment, walk, &places, "look", &error) == 0)
+            must_not_overlap(&places);
         environment_release(environment);
     }
     location_free(&location);

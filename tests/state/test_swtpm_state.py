@@ -269,14 +269,14 @@ class StateTool(unittest.TestCase):
         self.assertEqual(done.stdout.decode().count(PERMANENT), 2)
         self.assertIn("?tpm=third", done.stdout.decode())
 
-    def test_a_damaged_environment_is_refused(self):
+    def test_list_tells_that_an_environment_is_damaged(self):
         uri = self.many("first")
         path = os.path.join(self.path("many.lmdb"), "data.mdb")
         with open(path, "r+b") as file:
             file.truncate(os.path.getsize(path) // 2)
         done = self.list_at(uri)
-        self.assertEqual((done.returncode, done.stdout), (1, b""))
-        self.assertIn("damaged", done.stderr.decode())
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(), "many.lmdb' is damaged: .*restore it from a backup")
 
     def test_only_list_takes_a_whole_environment(self):
         uri = self.many("first")
@@ -483,6 +483,78 @@ class StateTool(unittest.TestCase):
         self.refuse(1, f"state '{PERMANENT}': ", "copy", "--to", f"dir={self.path('other')}")
 
     # ---------------------------------------------------------------- another user
+
+    # ---------------------------------------------------------------- what cannot be written
+
+    def read_only_places(self):
+        """{kind: its place} on a file system that is mounted read-only, with this test's state."""
+        medium = self.path("medium")
+        os.mkdir(medium)
+        mount = run("mount", "-t", "tmpfs", "none", medium)
+        if mount.returncode != 0:
+            self.skipTest(f"nothing can be mounted here: {mount.stderr.decode().strip()}")
+        self.addCleanup(run, "umount", medium)
+        places = {"dir": f"dir={medium}/dir", "file": f"backend-uri=file://{medium}/file",
+                  "lmdb": f"backend-uri=lmdb://{medium}/lmdb?tpm=one"}
+        for place in places.values():
+            swtpm_state("copy", self.state, "--to", place)
+        self.assertEqual(run("mount", "-o", "remount,ro", medium).returncode, 0)
+        return places
+
+    def use_place(self, place, command, *options):
+        return run(ours("swtpm-state"), command, "--plugin-dir", PLUGINS, "--tpm2", "--tpmstate",
+                   place, *options)
+
+    def test_a_read_only_medium_is_read_without_its_lock(self):
+        for kind, place in self.read_only_places().items():
+            with self.subTest(storage=kind):
+                blob, copy = self.path(f"{kind}.blob"), self.path(f"{kind}.copy")
+                for command, *options in (("verify",), ("export", "--permanent", blob),
+                                          ("copy", "--to", f"dir={copy}")):
+                    done = self.use_place(f"{place},lock=false", command, *options)
+                    self.assertEqual((done.returncode, done.stderr), (0, b""))
+                self.assertEqual(stored(copy), VALUES)
+
+    def test_a_read_only_medium_is_named_with_what_to_do(self):
+        for kind, place in self.read_only_places().items():
+            with self.subTest(storage=kind):
+                done = self.use_place(place, "verify")
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr.decode(),
+                                 r"Read-only file system.*or add lock=false[^\n]*\n$")
+                done = self.use_place(f"{place},lock=false", "rekey", "--new-key",
+                                      self.keys.argument("gcm"))
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("Read-only file system; make its file system writable\n",
+                              done.stderr.decode())
+
+    def test_a_link_in_an_environment_is_named_with_what_to_do(self):
+        uri = self.many("first")
+        data = os.path.join(self.path("many.lmdb"), "data.mdb")
+        os.rename(data, self.path("elsewhere"))
+        os.symlink(self.path("elsewhere"), data)
+        done = self.use_place(f"backend-uri={uri}?tpm=first", "verify")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"'{data}'", done.stderr.decode())
+        self.assertIn("no link is followed here: put the file itself in its place",
+                      done.stderr.decode())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_the_file_that_may_not_be_written_is_named(self):
+        nobody = pwd.getpwnam("nobody")
+        uri = self.many("first")
+        os.chmod(self.directory, 0o755)
+        place = self.path("many.lmdb")
+        os.chmod(place, 0o777)
+        for name in os.listdir(place):
+            os.chown(os.path.join(place, name), nobody.pw_uid, nobody.pw_gid)
+        data = os.path.join(place, "data.mdb")
+        os.chown(data, 0, 0)
+        os.chmod(data, 0o600)
+        done = self.use_place(f"backend-uri={uri}?tpm=first", "verify", "--runas", "nobody")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"'{data}' belongs to uid 0 with mode 0600 and this is uid {nobody.pw_uid}",
+                      done.stderr.decode())
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
     def test_runas_makes_files_that_belong_to_that_user(self):

@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct command commands[] = {
-    {"list", command_list, PLACE_VISIT},      {"verify", command_verify, PLACE_CHANGE},
-    {"rekey", command_rekey, PLACE_CHANGE},   {"export", command_export, PLACE_CHANGE},
-    {"import", command_import, PLACE_MAKE},   {"copy", command_copy, PLACE_CHANGE},
+    {"list", command_list, PLACE_VISIT},      {"verify", command_verify, PLACE_READ},
+    {"rekey", command_rekey, PLACE_CHANGE},   {"export", command_export, PLACE_READ},
+    {"import", command_import, PLACE_MAKE},   {"copy", command_copy, PLACE_READ},
 };
 
 const struct command *command_find(const char *name)

@@ -45,19 +45,19 @@ int place_load(struct place *place, const char *option, const char *text,
     return check_promises(place, option, error);
 }
 
-int place_open(struct place *place, enum place_use use, enum tpm_version version,
-               const struct state_key *key, struct error *error)
+static int open_store(struct place *place, enum place_use use, enum tpm_version version,
+                      const struct state_key *key, struct error *error)
 {
     const struct storage_parameters parameters = {
         .location = place->options.location,
         .mode = place->options.mode,
         .create = use == PLACE_MAKE,
+        .read_only = use == PLACE_READ && !place->options.lock,
     };
 
-    if (use == PLACE_VISIT)
-        return 0;
-    if (storage_open(place->plugin, &parameters, &place->storage, error) != 0)
-        return -1;
+    int result = storage_open(place->plugin, &parameters, &place->storage, error);
+    if (result != 0)
+        return result;
     const struct state_store_parameters store_parameters = {
         .version = version,
         .storage = place->storage,
@@ -66,12 +66,32 @@ int place_open(struct place *place, enum place_use use, enum tpm_version version
         .durable = place->options.durable,
         .backup = place->options.backup,
     };
-    if (state_store_new(&store_parameters, &place->store, error) != 0)
-        return -1;
-    return place->options.lock ? state_store_lock(place->store, 0, error) : 0;
+    return state_store_new(&store_parameters, &place->store, error);
 }
 
-/* Only the plugin knows what its locations mean; but two names of one place have one lock. */
+/* Whether it is not somebody else who keeps the lock from being taken. */
+static bool lock_is_denied(const struct place *place)
+{
+    struct error ignored;
+    return storage_lock(place->storage, &ignored) == SWTPM_PLUGIN_DENIED;
+}
+
+int place_open(struct place *place, enum place_use use, enum tpm_version version,
+               const struct state_key *key, struct error *error)
+{
+    if (use == PLACE_VISIT)
+        return 0;
+    int result = open_store(place, use, version, key, error);
+    bool is_denied = result == SWTPM_PLUGIN_DENIED;
+    if (result == 0 && place->options.lock && state_store_lock(place->store, 0, error) != 0) {
+        result = -1;
+        is_denied = lock_is_denied(place);
+    }
+    if (is_denied && use == PLACE_READ && place->options.lock)
+        error_append(error, "; or add lock=false, to read what nobody changes meanwhile");
+    return result == 0 ? 0 : -1;
+}
+
 bool place_is_same(struct place *first, struct place *second)
 {
     struct error ignored;

@@ -22,6 +22,7 @@ struct place {
 
 enum place_use {
     PLACE_VISIT,  /* not opened: the command looks at all stores there */
+    PLACE_READ,   /* locked; it must exist.  Without its lock it is opened for reading only */
     PLACE_CHANGE, /* locked; it must exist */
     PLACE_MAKE    /* locked; it may be made */
 };
