@@ -454,6 +454,12 @@ static TPM_RESULT collect_volatile(struct buffer *plain)
     unsigned char *data = NULL;
     uint32_t size = 0;
 
+    /* libtpms would give one, with the failure in it: no TPM ever starts from that. */
+    if (callbacks_failures().store_failed) {
+        log_error("The volatile state cannot be taken from a TPM whose state could not be stored; "
+                  "initialise the TPM anew");
+        return TPM_FAIL;
+    }
     TPM_RESULT result = TPMLIB_VolatileAll_Store(&data, &size);
     if (result == TPM_SUCCESS && buffer_append(plain, data, size) != 0)
         result = TPM_SIZE;

@@ -96,7 +96,8 @@ TPM_RESULT tpm_hash_start(void);
 TPM_RESULT tpm_hash_data(struct swtpm_bytes data);
 TPM_RESULT tpm_hash_end(void);
 
-/* Stores the volatile state, to be resumed from at the next start. */
+/* Stores the volatile state, to be resumed from at the next start.  TPM_FAIL for a TPM in failure
+ * mode because its state could not be stored: it would be resumed as that. */
 TPM_RESULT tpm_store_volatile(void);
 
 /* Sets the size of command and response buffers, 0 leaves it; out: the sizes in force (NULL not
@@ -105,8 +106,8 @@ TPM_RESULT tpm_set_buffer_size(uint32_t wanted, uint32_t *size, uint32_t *minimu
                                uint32_t *maximum);
 
 /* Wraps a state into a blob (state_blob.h) and replaces the contents of `blob` by it.  The volatile
- * state is taken from the running TPM, and its stored copy is removed.  TPM_RETRY if there is no
- * such state. */
+ * state is taken from the running TPM as by tpm_store_volatile, and its stored copy is removed.
+ * TPM_RETRY if there is no such state. */
 TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffer *blob,
                               bool *encrypted);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../common/failure.h"
+#include "../common/read_only.h"
 
 int medium_size(const struct swtpm_storage *storage, uint64_t *size,
                 struct swtpm_plugin_error *error)
@@ -55,9 +56,15 @@ int medium_write(const struct swtpm_storage *storage, uint64_t position, struct 
 int medium_sync(const struct swtpm_storage *storage, uint32_t flags,
                 struct swtpm_plugin_error *error)
 {
-    if ((flags & SWTPM_STORAGE_DURABLE) == 0 || TEMP_FAILURE_RETRY(fdatasync(storage->fd)) == 0)
+    if ((flags & SWTPM_STORAGE_DURABLE) == 0)
         return SWTPM_PLUGIN_OK;
-    return plugin_fail_errno(error, errno, "cannot write '%s' to its medium", storage->path);
+    int status = TEMP_FAILURE_RETRY(fdatasync(storage->fd)) == 0 ? 0 : errno;
+    /* Of a block device it would be the file system that holds its node. */
+    if (status == 0 && !storage->is_device)
+        status = read_only_error(storage->fd);
+    if (status == 0)
+        return SWTPM_PLUGIN_OK;
+    return plugin_fail_errno(error, status, "cannot write '%s' to its medium", storage->path);
 }
 
 void medium_trim(const struct swtpm_storage *storage, uint64_t size)

@@ -4,7 +4,7 @@
 /* Beyond SWTPM_HOST_SYSTEM_CALLS, as made by glibc: the lock needs fcntl, fstatat newfstatat with a
  * path. */
 static const char *const system_calls[] = {
-    "newfstatat", "fcntl", "fdatasync", "ftruncate", NULL,
+    "newfstatat", "fcntl", "fdatasync", "fstatfs", "ftruncate", NULL,
 };
 
 static const struct swtpm_storage_ops ops = {

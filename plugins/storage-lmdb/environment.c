@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/read_only.h"
 #include "directory.h"
 #include "record.h"
 #include "result.h"
@@ -535,9 +536,13 @@ static int write_once(struct environment *environment, struct work *work)
     /* A flag of the environment, not of the transaction; the writer's mutex guards it. */
     mdb_env_set_flags(environment->library, MDB_NOMETASYNC, !work->durable);
     status = run_body(environment, transaction, work);
-    if (status == 0)
-        return mdb_txn_commit(transaction);
-    mdb_txn_abort(transaction);
+    if (status != 0) {
+        mdb_txn_abort(transaction);
+        return status;
+    }
+    status = mdb_txn_commit(transaction);
+    if (status == 0 && work->durable)
+        status = read_only_error(environment->data_fd);
     return status;
 }
 

@@ -337,8 +337,8 @@ static const struct swtpm_storage_ops ops = {
     .list_stores = tpm_list,
 };
 
-/* fcntl for the locks, fdatasync for commits.  The rest is for opening the environment anew: LMDB
- * looks for file systems and kernels whose fdatasync is not to be trusted. */
+/* fcntl for the locks, fdatasync and fstatfs for commits.  The rest is for opening the environment
+ * anew: LMDB looks for file systems and kernels whose fdatasync is not to be trusted. */
 static const char *const system_calls[] = {"fcntl",   "fdatasync", "openat",
                                            "fstatfs", "uname",     NULL};
 

@@ -10,7 +10,7 @@ import subprocess
 
 import tpm2
 from daemon import IS_SANITIZED, Daemon
-from ptm import SUCCESS, Control
+from ptm import SUCCESS, TPM_FAIL, VOLATILE, Control, ControlError
 from store import STORAGE, only_for, put, stored
 from tpm_test import TpmTest
 
@@ -100,11 +100,29 @@ class SmallDisk(Surroundings):
         self.check_values(*range(1, refused))
         self.assertEqual(self.write(refused), tpm2.RC_SUCCESS)
 
+    @only_for("dir", reason="it stores another volatile state in the room of an older one")
+    def test_a_volatile_state_that_cannot_be_stored_leaves_the_older_one(self):
+        self.start_with_index(state_directory=self.state)
+        pcr = self.client.pcr_read(5)
+        self.assertEqual(self.control.store_volatile(), SUCCESS)
+        self.client.run(tpm2.pcr_extend(5, bytes(range(32))))
+        self.fill()
+        self.assertEqual(self.control.store_volatile(), TPM_FAIL)
+        # This one has not failed: it goes on.
+        self.assertNotEqual(self.client.pcr_read(5), pcr)
+        self.daemon.crash()
+        self.daemon, _, self.client = self.start_initialised(state_directory=self.state)
+        self.assertEqual(self.client.pcr_read(5), pcr)
+
     def test_with_room_again_the_tpm_can_be_initialised_anew(self):
         self.start_with_index(state_directory=self.state)
         refused = self.fill_until_refused()
         os.unlink(self.filler)
         self.assertEqual(self.write(refused), tpm2.RC_FAILURE)
+        # Its volatile state would be that of a failed TPM, for ever.
+        self.assertEqual(self.control.store_volatile(), TPM_FAIL)
+        with self.assertRaises(ControlError):
+            self.control.get_blob(VOLATILE)
         self.initialise_anew()
         self.check_values(*range(1, refused))
         self.assertEqual(self.write(refused), tpm2.RC_SUCCESS)

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,8 +19,8 @@
 #include "store_place.h"
 
 /*
- * Power loss.  This program has a pwrite64 and a fdatasync of its own, which the dynamic linker
- * prefers to libc's: each write of an op is kept.  Afterwards every file is made that power loss at
+ * Power loss.  This program has a pwrite64, a fdatasync and a fstatfs of its own, which the dynamic
+ * linker prefers to libc's: each write of an op is kept.  Afterwards every file is made that power loss at
  * any moment could have left: the writes before the last sync are there, and of those since, any
  * may be there and any may not.  Each such file must hold all of the old or all of the new, and all
  * of every other value.
@@ -83,6 +85,17 @@ int fdatasync(int fd)
         return -1;
     wire.syncs += wire.armed;
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+static bool is_read_only;
+
+int fstatfs(int fd, struct statfs *status)
+{
+    int result = (int)syscall(SYS_fstatfs, fd, status);
+
+    if (result == 0 && is_read_only)
+        status->f_flags |= ST_RDONLY;
+    return result;
 }
 
 /* ------------------------------------------------------------------------------ the files ---- */
@@ -263,6 +276,23 @@ static void a_put_that_fails_anywhere_leaves_old_or_new(void **state)
     assert_int_equal(wire.calls, 4); /* value, sync, table, sync */
 }
 
+static void a_file_system_that_became_read_only_is_told(void **state)
+{
+    const struct store_place *place = *state;
+    char value[64];
+
+    assert_int_equal(put_durably(place->storage, "tpm2-00.permall", "old"), 0);
+    is_read_only = true;
+    int code = put_durably(place->storage, "tpm2-00.permall", "new");
+    is_read_only = false;
+    assert_int_equal(code, SWTPM_PLUGIN_DENIED);
+    assert_non_null(strstr(store_error.message, "make its file system writable"));
+    struct image image = image_read(place->location);
+    read_value(place, &image, "tpm2-00.permall", value, sizeof value);
+    assert_string_equal(value, "old");
+    free(image.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +301,7 @@ int main(void)
         STORE_TEST(a_put_that_was_not_durable_harms_no_durable_value),
         STORE_TEST(a_first_put_leaves_an_empty_store_or_the_value),
         STORE_TEST(a_put_that_fails_anywhere_leaves_old_or_new),
+        STORE_TEST(a_file_system_that_became_read_only_is_told),
     };
     return cmocka_run_group_tests(tests, store_load_file_plugin, store_remove_plugin);
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -492,6 +494,35 @@ static void an_environment_of_another_program_is_refused(void **state)
     assert_non_null(strstr(error.message, "not one that this plugin made"));
 }
 
+static bool is_read_only;
+
+int __wrap_fstatfs(int fd, struct statfs *status);
+int __real_fstatfs(int fd, struct statfs *status);
+
+int __wrap_fstatfs(int fd, struct statfs *status)
+{
+    int result = __real_fstatfs(fd, status);
+
+    if (result == 0 && is_read_only)
+        status->f_flags |= ST_RDONLY;
+    return result;
+}
+
+static void a_file_system_that_became_read_only_is_told(void **state)
+{
+    (void)state;
+    struct swtpm_storage *storage = opened("a");
+
+    is_read_only = true;
+    int result = put_filled(storage, "v", 'x', 100, SWTPM_STORAGE_DURABLE);
+    is_read_only = false;
+    assert_int_equal(result, SWTPM_PLUGIN_DENIED);
+    assert_non_null(strstr(error.message, "make its file system writable"));
+    assert_int_equal(put_filled(storage, "v", 'y', 100, SWTPM_STORAGE_DURABLE), 0);
+    assert_true(is_filled(storage, "v", 'y', 100));
+    OPS->close(storage);
+}
+
 static void links_are_not_followed(void **state)
 {
     (void)state;
@@ -641,6 +672,7 @@ int main(void)
         TEST(lock_files_are_made_again),
         TEST(a_reader_is_turned_into_a_writer_when_one_is_opened),
         TEST(an_environment_of_another_program_is_refused),
+        TEST(a_file_system_that_became_read_only_is_told),
         TEST(links_are_not_followed),
         TEST(ten_thousand_tpms_are_listed),
         TEST(a_tpm_whose_name_no_location_can_have_is_damage),
