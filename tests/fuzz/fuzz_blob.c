@@ -184,15 +184,15 @@ static void set_with_header(struct input *input)
 /* Header and two tags around a state without keys, in bytes. */
 enum { AROUND_STATE = 22 };
 
-/* Larger than the input if that wants it: as large as fits into a blob, or a byte more or less. */
-static void choose_plain(struct input *input, uint8_t kind, struct buffer *plain)
+/* Larger than the input if that wants it: as large as fits into a blob, or a byte more; keys take
+ * less than 512. */
+static void choose_plain(struct input *input, uint8_t kind, bool have_keys, struct buffer *plain)
 {
     struct swtpm_bytes bytes = input_bytes(input, input_16(input));
-    size_t largest = UPLOAD_MAX - AROUND_STATE;
-    size_t size = kind & 32 ? largest - 1 + bytes.size % 3 : bytes.size;
+    size_t size = bytes.size;
 
-    if (kind & 32 && kind & 16) /* with keys */
-        size -= bytes.size % 256;
+    if (kind & 32)
+        size = UPLOAD_MAX - AROUND_STATE - (have_keys ? 512 : 0) + (kind >> 4 & 1);
     MUST(buffer_reserve(plain, size + 1) == 0);
     plain->size = size;
     memset(plain->data, kind, size);
@@ -233,7 +233,7 @@ static void set_wrapped(struct input *input, uint8_t choice)
     struct error error;
     bool encrypted = false;
 
-    choose_plain(input, kind, &plain);
+    choose_plain(input, kind, blob_keys.state_key != NULL || blob_keys.migration_key != NULL, &plain);
     if (tpm_is_running() || plain.size == 0 || (choice & 128 && blob_keys.migration_key == NULL)) {
         buffer_free(&plain);
         return;

@@ -128,16 +128,54 @@ static void edit_node(struct input *input, uint8_t *page, uint8_t number)
     edit_bytes(input, (size_t)(page - edited) + offset % PAGE + input_byte(input) % 24);
 }
 
+/* Numbers that are wrong by one, or sizes by a page. */
+static void nudge(uint8_t *number, size_t size, uint8_t choice)
+{
+    static const int64_t changes[] = {1, -1, PAGE, -PAGE};
+    uint64_t value = 0;
+
+    memcpy(&value, number, size);
+    value += (uint64_t)changes[choice % 4];
+    memcpy(number, &value, size);
+}
+
+/* The last page of a snapshot, the size of a record, or the first of the pages that it has. */
+static void nudge_number(struct input *input, uint8_t *page, uint8_t choice)
+{
+    enum { LAST_PAGE_AT = PAGE_HEAD + 120, KEY_SIZE_AT = 6 };
+    uint16_t offset, key_size;
+
+    if (choice >> 2 == 0) {
+        nudge(edited + (page - edited) % (2 * PAGE) + LAST_PAGE_AT, sizeof(uint64_t), choice);
+        return;
+    }
+    memcpy(&offset, page + PAGE_HEAD + 2 * (size_t)(input_byte(input) % 32), sizeof offset);
+    if (offset < PAGE_HEAD || offset > PAGE - 64)
+        return;
+    memcpy(&key_size, page + offset + KEY_SIZE_AT, sizeof key_size);
+    if ((choice >> 2) % 2 == 0)
+        nudge(page + offset, sizeof(uint32_t), choice);
+    else if (key_size < 40)
+        nudge(page + offset + NODE_HEAD + key_size, sizeof(uint64_t), choice);
+}
+
+/* What an edit's first byte is from there on. */
+enum { NUDGE = 0xe0 };
+
 enum edit { EDIT_META, EDIT_PAGE_HEAD, EDIT_NODE, EDIT_POINTERS, EDIT_ANYWHERE, COPY_PAGE, ZERO_PAGE,
             RESIZE, EDIT_KINDS };
 
 static void apply_edit(struct input *input, size_t *size)
 {
-    uint8_t kind = input_byte(input) % EDIT_KINDS;
+    uint8_t kind = input_byte(input);
     size_t pages = pristine_size / PAGE;
     size_t page = input_byte(input) % pages * PAGE;
 
-    switch ((enum edit)kind) {
+    if (kind >= NUDGE) {
+        nudge_number(input, edited + page, kind - NUDGE);
+        return;
+    }
+    switch ((enum edit)(kind % EDIT_KINDS)) {
     case EDIT_META:
         edit_bytes(input, page % (2 * PAGE) + input_byte(input) % META_SIZE);
         break;
@@ -189,20 +227,20 @@ struct extent {
     size_t size;
 };
 
-struct places {
-    struct extent extents[EXTENTS_MAX];
+struct extents {
+    struct extent all[EXTENTS_MAX];
     size_t count;
 };
 
 /* Reads all of it: memory behind the end of the file gives SIGBUS. */
-static void add_extent(struct places *places, const MDB_val *bytes)
+static void add_extent(struct extents *extents, const MDB_val *bytes)
 {
     const volatile uint8_t *data = bytes->mv_data;
 
     for (size_t i = 0; i < bytes->mv_size; i++)
         (void)data[i];
-    if (bytes->mv_size > 0 && places->count < EXTENTS_MAX)
-        places->extents[places->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
+    if (bytes->mv_size > 0 && extents->count < EXTENTS_MAX)
+        extents->all[extents->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
 }
 
 /* LMDB maps the file at the start of a page. */
@@ -213,7 +251,7 @@ static bool lies_in_page(const MDB_val *bytes, size_t page_size, size_t head)
     return at >= head && at + bytes->mv_size <= page_size;
 }
 
-static void add_record(struct places *places, const MDB_val *key, const MDB_val *data,
+static void add_record(struct extents *extents, const MDB_val *key, const MDB_val *data,
                        size_t page_size)
 {
     bool has_pages_of_its_own = (uintptr_t)data->mv_data % page_size == PAGE_HEAD;
@@ -222,8 +260,8 @@ static void add_record(struct places *places, const MDB_val *key, const MDB_val 
         MUST(lies_in_page(key, page_size, PAGE_HEAD + NODE_HEAD));
         MUST(has_pages_of_its_own || lies_in_page(data, page_size, PAGE_HEAD + NODE_HEAD));
     }
-    add_extent(places, key);
-    add_extent(places, data);
+    add_extent(extents, key);
+    add_extent(extents, data);
 }
 
 static int by_start(const void *left, const void *right)
@@ -232,40 +270,39 @@ static int by_start(const void *left, const void *right)
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-static void must_not_overlap(struct places *places)
+static void must_not_overlap(struct extents *extents)
 {
-    struct extent *extents = places->extents;
+    struct extent *all = extents->all;
 
-    qsort(extents, places->count, sizeof *extents, by_start);
-    for (size_t i = 1; i < places->count; i++)
-        MUST(extents[i - 1].size <= extents[i].start - extents[i - 1].start);
+    qsort(all, extents->count, sizeof *all, by_start);
+    for (size_t i = 1; i < extents->count; i++)
+        MUST(all[i - 1].size <= all[i].start - all[i - 1].start);
 }
 
-static int walk(const struct records *all, void *context)
+static int walk(const struct records *records, void *context)
 {
-    struct places *places = context;
+    struct extents *extents = context;
     MDB_cursor *cursor;
     MDB_stat stat;
     MDB_val key, data;
-
-    int status = record_check_all(all);
+    int status = record_check_all(records);
 
     if (status != 0)
         return status;
-    places->count = 0;
-    MUST(mdb_stat(all->transaction, all->database, &stat) == 0);
-    MUST(mdb_cursor_open(all->transaction, all->database, &cursor) == 0);
+    extents->count = 0;
+    MUST(mdb_stat(records->transaction, records->database, &stat) == 0);
+    MUST(mdb_cursor_open(records->transaction, records->database, &cursor) == 0);
     while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0)
-        add_record(places, &key, &data, stat.ms_psize);
+        add_record(extents, &key, &data, stat.ms_psize);
     mdb_cursor_close(cursor);
     return 0;
 }
 
-/* What the check of the file has let through: each record has a place of its own, within a page or
+/* What the check of all has let through: each record has a place of its own, within a page or
  * on pages that are its own. */
 static void check_records(void)
 {
-    static struct places places;
+    static struct extents extents;
     char place[96];
     struct location location;
     struct environment *environment;
@@ -274,8 +311,8 @@ static void check_records(void)
     snprintf(place, sizeof place, "%s?mapsize=4M", directory);
     MUST(location_parse_place(place, 0, &location, &error) == 0);
     if (environment_acquire(&location, SWTPM_STORAGE_READ_ONLY, &environment, &error) == 0) {
-        if (environment_read(environment, walk, &places, "look", &error) == 0)
-            must_not_overlap(&places);
+        if (environment_read(environment, walk, &extents, "look", &error) == 0)
+            must_not_overlap(&extents);
         environment_release(environment);
     }
     location_free(&location);

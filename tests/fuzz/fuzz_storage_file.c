@@ -20,6 +20,9 @@ static const char *const names[] = {
 enum { NAMES = sizeof names / sizeof *names, STATES = 3, CALLS_MAX = 8, VALUE_MAX = 4096,
        ROOM = 32 * 1024 };
 
+/* Bits of the first byte; the lower ones are the number of calls. */
+enum { NEIGHBOURS = 0x40, READ_ONLY = 0x80 };
+
 struct value {
     bool exists;
     size_t size;
@@ -64,6 +67,12 @@ static struct swtpm_storage *open_store(uint32_t flags)
 
 /* At byte 12 of the file: entries of offset, length and size, 4 bytes each, little-endian. */
 enum { TABLE_SIZE = 192, ENTRIES_AT = 12, ENTRIES = 15, ENTRY_SIZE = 12 };
+
+static void put_number(uint8_t *bytes, uint32_t number)
+{
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(number >> 8 * i);
+}
 
 struct section {
     uint64_t start, length, end;
@@ -243,6 +252,30 @@ static void make_call(struct swtpm_storage *storage, uint8_t kind, uint8_t argum
     }
 }
 
+/* The file again, with each number of the table that is in use wrong by one. */
+static void check_neighbours(struct swtpm_bytes file)
+{
+    uint8_t *copy = malloc(file.size);
+
+    MUST(copy != NULL);
+    memcpy(copy, file.data, file.size);
+    for (unsigned i = 0; i < 3 * ENTRIES * 2; i++) {
+        uint8_t *number = copy + ENTRIES_AT + i / 2 * 4;
+        uint32_t value = number_at(number);
+        if (section_at(file.data, i / 6).start == 0)
+            continue;
+        put_number(number, i % 2 == 0 ? value + 1 : value - 1);
+        write_file((struct swtpm_bytes){copy, file.size});
+        struct swtpm_storage *storage = open_store(SWTPM_STORAGE_READ_ONLY);
+        if (storage != NULL) {
+            check_table((struct swtpm_bytes){copy, file.size});
+            OPS->close(storage);
+        }
+        put_number(number, value);
+    }
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
@@ -253,7 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     write_file((struct swtpm_bytes){input.data, input.size});
     struct swtpm_storage *storage =
-        open_store(head & 0x80 ? SWTPM_STORAGE_READ_ONLY : SWTPM_STORAGE_CREATE);
+        open_store(head & READ_ONLY ? SWTPM_STORAGE_READ_ONLY : SWTPM_STORAGE_CREATE);
     if (storage == NULL)
         return 0;
     check_table((struct swtpm_bytes){input.data, input.size});
@@ -263,5 +296,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     list(storage, values);
     free_all(values);
     OPS->close(storage);
+    if (head & NEIGHBOURS && input.size >= TABLE_SIZE)
+        check_neighbours((struct swtpm_bytes){input.data, input.size});
     return 0;
 }
