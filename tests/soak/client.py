@@ -32,8 +32,10 @@ class Client:
         self.file = None
         self.life = threading.Lock()
         self.counts = collections.Counter()
-        self._events = [self._restart_tpm, self._resume_tpm, self._revive_tpm, self._move,
-                        self._hash, *(lambda how=how: self._restart_daemon(how) for how in ends)]
+        # What happens to the TPM while its daemon lives on, and to the daemon.
+        self.events = (self._restart_tpm, self._resume_tpm, self._revive_tpm, self._move,
+                       self._hash)
+        self._ends = tuple(lambda how=how: self._restart_daemon(how) for how in ends)
 
     def count(self, what):
         self.counts[what] += 1
@@ -61,11 +63,15 @@ class Client:
 
     def live(self):
         """Something happens to the TPM; afterwards it is known as the same."""
+        self.finish_exchange()
+        with self.life:
+            self.random.choice(self.events + self._ends)()
+            self._carry_all(self.known.identification())
+
+    def finish_exchange(self):
+        """Sends what has to follow the last command."""
         while self.known.is_amid:
             plain(self, self.known.exchange())
-        with self.life:
-            self.random.choice(self._events)()
-            self._carry_all(self.known.identification())
 
     def finish(self):
         with self.life:
@@ -75,6 +81,10 @@ class Client:
     def reopen(self):
         self.file.close()
         self.file = self.host.open()
+
+    def renew_daemon(self):
+        """Another process serves the same TPM."""
+        self._restart_daemon("SIGTERM")
 
     # ---------------------------------------------------------------------- events
 
@@ -147,13 +157,16 @@ class Administrator:
     def __init__(self, client, random):
         self._client = client
         self._random = random
-        self._calls = (self._capability, self._config, self._buffer_size, self._information,
-                       self._established, self._abandoned_blob, self._blob, self._cancel,
-                       self._lock, self._locality, self._refused)
+        self.calls = (self._capability, self._config, self._buffer_size, self._information,
+                      self._established, self._abandoned_blob, self._blob, self._cancel,
+                      self._lock, self._locality, self._refused)
         self.counts = collections.Counter()
 
     def step(self):
-        call = self._random.choice(self._calls)
+        self.make(self._random.choice(self.calls))
+
+    def make(self, call):
+        """One of `calls`, on an open of its own."""
         with self._client.life, self._client.host.open() as file:
             call(Control(file), file)
         self.counts[f"control:{call.__name__[1:]}"] += 1

@@ -55,7 +55,7 @@ class KnownTpm12:
     @property
     def is_amid(self):
         """Whether another command has to follow the last one."""
-        return bool(self._next)
+        return bool(self._next) or self._writes >= WRITES_WITHOUT_OWNER
 
     def before_stop(self):
         """What has to precede a stop that Startup(STATE) is to follow."""
@@ -80,10 +80,12 @@ class KnownTpm12:
             self._next.extend(self._clearing())
         if self._next:
             return self._next.pop(0)
-        make = self.random.choices(
-            (self._write_data, self._read_data, self._extend, self._read_pcr, self._hash,
-             self._get_random, self._refused), (3, 4, 4, 4, 4, 8, 2))[0]
-        return make()
+        return self.random.choices(self.makers(), (3, 4, 4, 4, 4, 8, 2))[0]()
+
+    def makers(self):
+        """Of each kind of command that may come next, whatever was before."""
+        return (self._write_data, self._read_data, self._extend, self._read_pcr, self._hash,
+                self._get_random, self._refused)
 
     def long_exchange(self):
         """A TPM 1.2 has none that may be cancelled and repeated."""

@@ -79,11 +79,13 @@ class KnownTpm2:
         """The next command."""
         if self.key is not None:
             return self._flush()
-        make = self.random.choices(
-            (self._increment, self._read_counter, self._write_data, self._read_data, self._extend,
-             self._read_pcr, self._hash, self._get_random, self._refused, self._create_key),
-            (3, 4, 2, 4, 3, 4, 8, 8, 2, 1))[0]
-        return make()
+        return self.random.choices(self.makers(), (3, 4, 2, 4, 3, 4, 8, 8, 2, 1))[0]()
+
+    def makers(self):
+        """Of each kind of command that may come next, whatever was before."""
+        return (self._increment, self._read_counter, self._write_data, self._read_data,
+                self._extend, self._read_pcr, self._hash, self._get_random, self._refused,
+                self._create_key)
 
     def long_exchange(self):
         """A command that takes long enough to be cancelled."""

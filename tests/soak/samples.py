@@ -31,6 +31,17 @@ def _status(pid):
                 (line.split(":", 1) for line in file) if value.strip()}
 
 
+class Footprint:
+    """What a process has of memory (KiB), descriptors and threads."""
+
+    def __init__(self, pid):
+        status = _status(pid)
+        self.anonymous_kib = int(status["RssAnon"])
+        self.resident_kib = int(status["VmRSS"])
+        self.descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        self.threads = int(status["Threads"])
+
+
 class Samples:
     """Rows of _COLUMNS, kept in memory and in a CSV file."""
 
@@ -43,9 +54,9 @@ class Samples:
     def take(self, seconds, tpm, pid):
         """A process that has just ended gives none."""
         try:
-            status = _status(pid)
-            row = (round(seconds, 1), tpm, pid, int(status["RssAnon"]), int(status["VmRSS"]),
-                   len(os.listdir(f"/proc/{pid}/fd")), int(status["Threads"]), cpu_seconds(pid))
+            now = Footprint(pid)
+            row = (round(seconds, 1), tpm, pid, now.anonymous_kib, now.resident_kib,
+                   now.descriptors, now.threads, cpu_seconds(pid))
         except (FileNotFoundError, ProcessLookupError, KeyError):
             return
         self._rows.append(row)
