@@ -3,8 +3,8 @@
 
 import os
 import re
-import shutil
 
+import strace
 import tpm2
 from ptm import SUCCESS, Control
 from store import STORAGE
@@ -28,11 +28,9 @@ _FAILED = re.compile(r"^\d+ +(\w+\(.*\) += -1 E.*)")
 
 
 def is_for(variant):
-    if variant != "release":
-        return "a sanitizer maps libraries and makes system calls of its own"
-    if shutil.which("strace") is None:
-        return "strace is not installed"
-    return None if STORAGE == "dir" else f"STORAGE={STORAGE}: it looks at files of the backend dir"
+    if STORAGE != "dir":
+        return f"STORAGE={STORAGE}: it looks at files of the backend dir"
+    return strace.reason_against(variant)
 
 
 def mapped_libraries(pid):
@@ -96,19 +94,7 @@ class Memory(TpmTest):
         self.assertLess(self.memory(state, by_option=False), self.memory(state, by_option=True) + 60)
 
 
-class SystemCalls(TpmTest):
-    def traced(self, calls, state_directory=None):
-        """(daemon, client, the trace's lines so far) of a TPM that was started."""
-        path = os.path.join(self.directory(), "trace")
-        daemon, _, client = self.start_running(
-            wrapper=["strace", "-f", "-e", f"trace={calls}", "-o", path, "--"],
-            options=["--seccomp", "action=none"], state_directory=state_directory)
-
-        def lines():
-            with open(path, encoding="utf-8", errors="replace") as trace:
-                return trace.read().splitlines()
-        return daemon, client, lines
-
+class SystemCalls(strace.StraceTest):
     def stored_state(self):
         directory = os.path.join(self.directory(), "state")
         daemon, _, _ = self.start_running(state_directory=directory)
@@ -116,12 +102,12 @@ class SystemCalls(TpmTest):
         return directory
 
     def test_a_start_reads_the_permanent_state_once(self):
-        _, _, lines = self.traced("openat", self.stored_state())
+        *_, lines = self.start_traced("openat", state_directory=self.stored_state())
         reads = [line for line in lines() if '"tpm2-00.permall"' in line and "O_RDONLY" in line]
         self.assertEqual(len(reads), 1, reads)
 
     def test_no_call_of_a_start_fails_but_those_of_libraries(self):
-        _, _, lines = self.traced("all", self.stored_state())
+        *_, lines = self.start_traced("all", state_directory=self.stored_state())
         failed = [match[1] for match in map(_FAILED.match, lines()) if match]
         unexpected = [call for call in failed
                       if not any(re.match(pattern, call) for pattern in EXPECTED_FAILURES)]
@@ -129,7 +115,7 @@ class SystemCalls(TpmTest):
         self.assertEqual(unexpected, [])
 
     def test_what_is_stored_already_is_not_stored_again(self):
-        _, client, lines = self.traced("renameat")
+        *_, client, lines = self.start_traced("renameat")
 
         def stores_of(clear_is_disabled):
             before = len(lines())

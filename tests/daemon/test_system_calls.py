@@ -2,42 +2,29 @@
 """What a short command costs the daemon: its read and its reply, twice, and no other thread."""
 
 import collections
-import os
 import re
-import shutil
 
+import strace
 import tpm2
 from ptm import Control
-from tpm_test import TpmTest
 
 COMMANDS = 200
 SYSTEM_CALLS_MAX = 4
 
 _LINE = re.compile(r"^(\d+) +(\w+)\(")
 
-
-def is_for(variant):
-    if variant != "release":
-        return "what instruments makes system calls of its own"
-    if shutil.which("strace") is None:
-        return "strace is not installed"
-    return None
+is_for = strace.reason_against
 
 
-class SystemCalls(TpmTest):
+class SystemCalls(strace.StraceTest):
     def trace(self, run):
-        """Runs run(file) on a daemon under strace; returns the (thread, call) pairs seen."""
-        path = os.path.join(self.directory(), "trace")
-        # The sandbox would be closed to what strace needs of a process that it starts.
-        daemon, file, _ = self.start_running(
-            wrapper=["strace", "-f", "-o", path, "--"], options=["--seccomp", "action=none"])
-        start = os.path.getsize(path)
+        """Runs run(file) on a daemon; returns the (thread, call) pairs seen meanwhile."""
+        daemon, file, _, lines = self.start_traced("all")
+        before = len(lines())
         run(file)
-        with open(path, "rb") as trace:
-            trace.seek(start)
-            lines = trace.read().decode(errors="replace").splitlines()
+        seen = lines()[before:]
         daemon.shut_down()
-        return [match.groups() for match in map(_LINE.match, lines) if match]
+        return [match.groups() for match in map(_LINE.match, seen) if match]
 
     def test_a_command_of_12_bytes_costs_at_most_4_and_no_other_thread(self):
         command = tpm2.get_random(16)

@@ -3,6 +3,8 @@
 
 import struct
 
+from tpm_client import TpmClient, TpmError, response_code
+
 TAG_COMMAND, TAG_RESPONSE = 0x00C1, 0x00C4
 ST_CLEAR, ST_STATE, ST_DEACTIVATED = 1, 2, 3
 
@@ -22,12 +24,6 @@ NV_PPWRITE = 1
 NV_LOCK = 0xFFFFFFFF
 
 FAILURE_RESPONSE = struct.pack(">HII", TAG_RESPONSE, 10, TPM_FAIL)
-
-
-class TpmError(Exception):
-    def __init__(self, code):
-        super().__init__(f"TPM result {code:#x}")
-        self.code = code
 
 
 def command(ordinal, body=b""):
@@ -102,22 +98,8 @@ def read_pubek():
     return command(0x7C, bytes(20))
 
 
-def response_code(response):
-    return struct.unpack_from(">I", response, 6)[0]
-
-
-class Tpm12:
+class Tpm12(TpmClient):
     """TPM 1.2 commands on one open of the device, each one checked for success."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def transmit(self, data):
-        self.file.write(data)
-        return self.file.read()
-
-    def code(self, data):
-        return response_code(self.transmit(data))
 
     def run(self, data):
         """What follows the header of a successful response."""

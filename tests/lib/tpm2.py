@@ -3,6 +3,8 @@
 
 import struct
 
+from tpm_client import TpmClient, TpmError, response_code
+
 NO_SESSIONS, SESSIONS = 0x8001, 0x8002
 SU_CLEAR, SU_STATE = 0, 1
 
@@ -32,12 +34,6 @@ _STORAGE = _OWN_KEY | 0x30000  # restricted, decrypt
 _SIGNING = _OWN_KEY | 0x40000
 
 FAILURE_RESPONSE = struct.pack(">HII", NO_SESSIONS, 10, RC_FAILURE)
-
-
-class TpmError(Exception):
-    def __init__(self, code):
-        super().__init__(f"TPM response code {code:#x}")
-        self.code = code
 
 
 def sized(data):
@@ -182,23 +178,8 @@ def slow_command(unique=b"", bits=3072):
     return create_primary(rsa_storage_template(bits, unique), RH_NULL)
 
 
-def response_code(response):
-    return struct.unpack_from(">I", response, 6)[0]
-
-
-class Tpm2:
+class Tpm2(TpmClient):
     """TPM 2 commands on one open of the device, each one checked for success."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def transmit(self, data):
-        self.file.write(data)
-        return self.file.read()
-
-    def code(self, data):
-        """The response code of a command."""
-        return response_code(self.transmit(data))
 
     def run(self, data):
         """What follows the header of a successful response; a parameter size is dropped."""

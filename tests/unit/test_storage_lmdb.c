@@ -305,8 +305,9 @@ static void what_another_process_made_grow_can_be_read(void **state)
     OPS->close(storage);
 }
 
-/* A process that is killed between beginning and ending a read. */
-static void leave_a_stale_reader(void)
+/* A process that is killed between beginning and ending a transaction with `flags` of
+ * mdb_txn_begin. */
+static void be_killed_in_transaction(unsigned flags)
 {
     pid_t child = fork();
 
@@ -317,7 +318,7 @@ static void leave_a_stale_reader(void)
         snprintf(path, sizeof path, "%s/env", directory);
         if (mdb_env_create(&environment) != 0 ||
             mdb_env_open(environment, path, MDB_NOTLS, 0600) != 0 ||
-            mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction) != 0)
+            mdb_txn_begin(environment, NULL, flags, &transaction) != 0)
             _exit(1);
         raise(SIGKILL);
     }
@@ -332,7 +333,7 @@ static void a_killed_reader_does_not_make_the_file_grow(void **state)
     struct swtpm_storage *storage = opened("a");
 
     assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
-    leave_a_stale_reader();
+    be_killed_in_transaction(MDB_RDONLY);
     for (int i = 0; i < 20; i++)
         assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
     off_t before = data_file_size();
@@ -347,22 +348,7 @@ static void a_writer_who_dies_in_a_put_stops_nobody(void **state)
     (void)state;
     struct swtpm_storage *storage = opened("a");
     assert_int_equal(put_filled(storage, "v", 'o', 10000, 0), 0);
-
-    pid_t child = fork();
-    if (child == 0) {
-        MDB_env *environment;
-        MDB_txn *transaction;
-        char path[80];
-        snprintf(path, sizeof path, "%s/env", directory);
-        if (mdb_env_create(&environment) != 0 ||
-            mdb_env_open(environment, path, MDB_NOTLS, 0600) != 0 ||
-            mdb_txn_begin(environment, NULL, 0, &transaction) != 0)
-            _exit(1);
-        raise(SIGKILL);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
+    be_killed_in_transaction(0);
     assert_true(is_filled(storage, "v", 'o', 10000));
     assert_int_equal(put_filled(storage, "v", 'n', 10000, 0), 0);
     assert_true(is_filled(storage, "v", 'n', 10000));

@@ -38,14 +38,20 @@ static void must_be_busy(struct store *store, const char *who)
                result_name(result), who);
 }
 
+/* Two handles of store 0. */
+static void open_two(struct store *first, struct store *second, const struct subject *subject)
+{
+    need_locks(subject);
+    store_open(first, subject, 0);
+    store_open(second, subject, 0);
+}
+
 void check_lock_excludes_handles(const struct subject *subject)
 {
     struct store first = {0};
     struct store second = {0};
 
-    need_locks(subject);
-    store_open(&first, subject, 0);
-    store_open(&second, subject, 0);
+    open_two(&first, &second, subject);
     must_lock(&first);
     must_be_busy(&second, "another handle of the process");
     store_must_put(&first, "permall", 1, 100);
@@ -172,9 +178,7 @@ void check_lock_twice(const struct subject *subject)
     struct store store = {0};
     struct store other = {0};
 
-    need_locks(subject);
-    store_open(&store, subject, 0);
-    store_open(&other, subject, 0);
+    open_two(&store, &other, subject);
     must_lock(&store);
     must_lock(&store);
     must_be_busy(&other, "the handle that took it twice");
@@ -189,9 +193,7 @@ void check_lock_released(const struct subject *subject)
     struct store first = {0};
     struct store second = {0};
 
-    need_locks(subject);
-    store_open(&first, subject, 0);
-    store_open(&second, subject, 0);
+    open_two(&first, &second, subject);
     must_lock(&first);
     must_unlock(&first);
     must_lock(&second);
@@ -219,9 +221,7 @@ void check_unlock_not_held(const struct subject *subject)
     struct store first = {0};
     struct store second = {0};
 
-    need_locks(subject);
-    store_open(&first, subject, 0);
-    store_open(&second, subject, 0);
+    open_two(&first, &second, subject);
     must_unlock(&first);
     must_lock(&second);
     must_unlock(&first);
