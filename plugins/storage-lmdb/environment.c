@@ -610,6 +610,8 @@ static int report(struct environment *environment, const struct work *work, int 
                            "cannot %s: the LMDB environment '%s' was cut off while it was in use; "
                            "restore it from a backup",
                            what, directory);
+    if (status == SWTPM_PLUGIN_NO_MEMORY)
+        return result_fail(error, status, "cannot %s: no memory to check '%s'", what, directory);
     if (status == SWTPM_PLUGIN_TOO_SMALL)
         return result_fail(error, status, "cannot %s: the buffer is smaller than the value", what);
     return result_fail_status(error, status, "cannot %s in the LMDB environment '%s'", what,
