@@ -2,7 +2,6 @@
 """The file system of the state becomes read-only under a daemon that holds its files open, as ext4
 does of its own accord when its medium fails, and writable again."""
 
-import glob
 import os
 import shutil
 import signal
@@ -20,14 +19,14 @@ RUNNING = (SUCCESS, tpm2.RC_SUCCESS)
 IMAGE_SIZE = 16 << 20
 
 # In the order in which they have to be loaded.
-MODULES = ("crc16", "crc32c_generic", "mbcache", "jbd2", "ext4", "loop")
+MODULES = ("lib/crc16", "crypto/crc32c_generic", "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4",
+           "drivers/block/loop")
 
 
 def load_modules():
-    modules = os.path.join(TOP, "build/vm/kernel-*/modules/**")
+    modules = os.path.join(TOP, f"build/vm/kernel-{os.uname().release}/modules")
     for name in MODULES:
-        path, = glob.glob(os.path.join(modules, f"{name}.ko"), recursive=True)
-        must("insmod", path)
+        must("insmod", os.path.join(modules, f"{name}.ko"))
 
 
 class Store:
