@@ -13,7 +13,7 @@
 static struct {
     struct stored_states *states;
     const _Atomic uint8_t *locality;
-    struct callback_failures failures;
+    struct callback_results results;
 } context;
 
 static TPM_RESULT nvram_init(void)
@@ -29,8 +29,8 @@ static TPM_RESULT unknown_state_name(const char *name)
 
 static void note_load_result(TPM_RESULT result)
 {
-    if (context.failures.load_result == TPM_SUCCESS && result != TPM_RETRY)
-        context.failures.load_result = result;
+    if (context.results.load_result == TPM_SUCCESS && result != TPM_RETRY)
+        context.results.load_result = result;
 }
 
 /* libtpms reads on behind the end of some damaged states, by 64 KiB and a little.  There it finds
@@ -75,10 +75,10 @@ static TPM_RESULT nvram_load(unsigned char **data, uint32_t *length, uint32_t tp
 /* libtpms refuses everything after that. */
 static void note_store_failure(void)
 {
-    if (!context.failures.store_failed)
+    if (!context.results.store_failed)
         log_error("the TPM answers with failure from now on, since its state cannot be stored; "
                   "once that is put right, restart this daemon or initialise the TPM anew");
-    context.failures.store_failed = true;
+    context.results.store_failed = true;
 }
 
 static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32_t tpm_number,
@@ -93,6 +93,8 @@ static TPM_RESULT nvram_store(const unsigned char *data, uint32_t length, uint32
                                            (struct swtpm_bytes){.data = data, .size = length});
     if (result != TPM_SUCCESS)
         note_store_failure();
+    else if (type == STATE_PERMANENT)
+        context.results.permanent_stored = true;
     return result;
 }
 
@@ -149,12 +151,12 @@ TPM_RESULT callbacks_register(struct stored_states *states, const _Atomic uint8_
     return TPMLIB_RegisterCallbacks(&callbacks);
 }
 
-void callbacks_forget_failures(void)
+void callbacks_forget_results(void)
 {
-    context.failures = (struct callback_failures){.load_result = TPM_SUCCESS};
+    context.results = (struct callback_results){.load_result = TPM_SUCCESS};
 }
 
-struct callback_failures callbacks_failures(void)
+struct callback_results callbacks_results(void)
 {
-    return context.failures;
+    return context.results;
 }

@@ -20,13 +20,14 @@
 TPM_RESULT callbacks_register(struct stored_states *states, const _Atomic uint8_t *locality);
 
 /* libtpms does not tell its caller of everything that fails at its start. */
-struct callback_failures {
+struct callback_results {
     TPM_RESULT load_result; /* of the first stored state that could not be loaded */
     bool store_failed;
+    bool permanent_stored; /* once at least, and without an error */
 };
 
-/* From now on; and what has failed since. */
-void callbacks_forget_failures(void);
-struct callback_failures callbacks_failures(void);
+/* From now on; and what has happened since. */
+void callbacks_forget_results(void);
+struct callback_results callbacks_results(void);
 
 #endif

@@ -52,6 +52,11 @@ bool given_states_exist(void)
            states[STATE_SAVE].given;
 }
 
+bool given_states_replace_permanent(void)
+{
+    return states[STATE_PERMANENT].given && states[STATE_PERMANENT].plain.size > 0;
+}
+
 /* In this order: libtpms judges the others by the permanent one. */
 TPM_RESULT given_states_hand_over(void)
 {

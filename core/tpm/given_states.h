@@ -24,6 +24,9 @@ TPM_RESULT given_states_set(enum state_type type, struct buffer *plain);
 
 bool given_states_exist(void);
 
+/* Whether one of them is to be the permanent state from the next start on. */
+bool given_states_replace_permanent(void);
+
 /* Hands all of them to libtpms, before a start. */
 TPM_RESULT given_states_hand_over(void);
 

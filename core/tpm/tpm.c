@@ -113,12 +113,28 @@ static TPM_RESULT choose_version_and_profile(void)
     return result;
 }
 
-/* A TPM 2 of libtpms starts without a volatile state that cannot be loaded, as if there were none:
- * a guest that resumes would find its PCRs reset.  One that could not be stored starts too, in
- * failure mode. */
+/* What fails in a start that libtpms calls a success.  A TPM 2 of libtpms starts without a volatile
+ * state that cannot be loaded, as if there were none: a guest that resumes would find its PCRs reset.
+ * One that could not be stored starts too, in failure mode; and one that was set starts without being
+ * stored if there is no memory for that. */
+static TPM_RESULT hidden_failure(void)
+{
+    struct callback_results results = callbacks_results();
+
+    if (results.load_result != TPM_SUCCESS)
+        return results.load_result;
+    if (crypto_library_lacked_memory())
+        log_error("OpenSSL had no memory for the start of the TPM");
+    else if (given_states_replace_permanent() && !results.permanent_stored)
+        log_error("libtpms has not stored the permanent blob that was set; was there no memory?");
+    else if (!results.store_failed)
+        return TPM_SUCCESS;
+    return tpm_result_failure(tpm.parameters.version);
+}
+
 static TPM_RESULT start_library(void)
 {
-    callbacks_forget_failures();
+    callbacks_forget_results();
     crypto_library_forget_failure();
     if (!crypto_library_is_random()) {
         log_error("There are no random bytes: getrandom(2) fails, or the generator that OpenSSL's "
@@ -128,14 +144,7 @@ static TPM_RESULT start_library(void)
     TPM_RESULT result = given_states_hand_over();
     if (result == TPM_SUCCESS)
         result = TPMLIB_MainInit();
-    struct callback_failures failures = callbacks_failures();
-    if (result == TPM_SUCCESS)
-        result = failures.load_result;
-    if (result == TPM_SUCCESS && (failures.store_failed || crypto_library_lacked_memory()))
-        result = tpm_result_failure(tpm.parameters.version);
-    if (crypto_library_lacked_memory())
-        log_error("OpenSSL had no memory for the start of the TPM");
-    return result;
+    return result == TPM_SUCCESS ? hidden_failure() : result;
 }
 
 TPM_RESULT tpm_start(bool delete_volatile)
@@ -232,13 +241,13 @@ TPM_RESULT tpm_stop(void)
 {
     if (!tpm.running)
         return TPM_SUCCESS;
-    callbacks_forget_failures();
+    callbacks_forget_results();
     shut_down_if_due();
     TPMLIB_Terminate();
     state_store_forget(tpm.states.store);
     tpm.running = false;
     log_info("TPM stopped");
-    return callbacks_failures().store_failed ? tpm_result_failure(tpm.parameters.version)
+    return callbacks_results().store_failed ? tpm_result_failure(tpm.parameters.version)
                                              : TPM_SUCCESS;
 }
 
@@ -455,7 +464,7 @@ static TPM_RESULT collect_volatile(struct buffer *plain)
     uint32_t size = 0;
 
     /* libtpms would give one, with the failure in it: no TPM ever starts from that. */
-    if (callbacks_failures().store_failed) {
+    if (callbacks_results().store_failed) {
         log_error("The volatile state cannot be taken from a TPM whose state could not be stored; "
                   "initialise the TPM anew");
         return TPM_FAIL;

@@ -277,7 +277,9 @@ class _Run(_AnyRun):
         not."""
         directory = tempfile.mkdtemp(prefix="swtpm-cuse-fault.")
         try:
-            shutil.copytree(self.place.directory, directory, dirs_exist_ok=True, symlinks=True)
+            with self.daemon.held():
+                shutil.copytree(self.place.directory, directory, dirs_exist_ok=True,
+                                symlinks=True)
             self._check_stored(self.place.at(directory))
         finally:
             shutil.rmtree(directory, ignore_errors=True)

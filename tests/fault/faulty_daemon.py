@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A daemon that may fail at any moment, and a client that does not wait for ever."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -85,6 +87,24 @@ class FaultyDaemon(Daemon):
             if self._injector is not None and self._injector.has_starved("libseccomp."):
                 raise
             self.kernel.wait_device(LIMIT)
+
+    @contextlib.contextmanager
+    def held(self):
+        """The process does nothing meanwhile."""
+        is_held = self.exit_code is None and (self.background or self._process.poll() is None)
+        if is_held:
+            self.signal(signal.SIGSTOP)
+            self._await(lambda: self._state() in "TtZX", "stop of the process", LIMIT)
+        try:
+            yield
+        finally:
+            if is_held:
+                self.signal(signal.SIGCONT)
+
+    def _state(self):
+        """As ps(1) shows it."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0]
 
     def is_alive(self):
         return self._process.poll() is None and not self.kernel.is_gone

@@ -32,6 +32,7 @@ static struct {
     bool exists;
     TPM_RESULT result;
     bool without_memory;
+    enum state_type saved_type; /* what has to come */
     unsigned saved;
     unsigned deleted;
 } store;
@@ -60,7 +61,7 @@ TPM_RESULT stored_states_save(struct stored_states *of, enum state_type type,
                               struct swtpm_bytes plain)
 {
     assert_ptr_equal(of, &states);
-    assert_int_equal(type, STATE_PERMANENT);
+    assert_int_equal(type, store.saved_type);
     assert_memory_equal(plain.data, "state", plain.size);
     store.saved++;
     return store.result;
@@ -86,8 +87,9 @@ static int start(void **state)
 {
     (void)state;
     memset(&store, 0, sizeof store);
+    store.saved_type = STATE_PERMANENT;
     locality = 0;
-    callbacks_forget_failures();
+    callbacks_forget_results();
     return callbacks_register(&states, &locality) == TPM_SUCCESS ? 0 : -1;
 }
 
@@ -114,7 +116,7 @@ static void a_state_that_is_not_there_is_no_failure(void **state)
 
     store.result = TPM_RETRY;
     assert_int_equal(libtpms->tpm_nvram_loaddata(&data, &length, 0, "permall"), TPM_RETRY);
-    assert_int_equal(callbacks_failures().load_result, TPM_SUCCESS);
+    assert_int_equal(callbacks_results().load_result, TPM_SUCCESS);
 }
 
 static void the_first_failed_load_is_remembered(void **state)
@@ -127,9 +129,9 @@ static void the_first_failed_load_is_remembered(void **state)
     assert_int_equal(libtpms->tpm_nvram_loaddata(&data, &length, 0, "permall"), TPM_DECRYPT_ERROR);
     store.result = TPM_FAIL;
     assert_int_equal(libtpms->tpm_nvram_loaddata(&data, &length, 0, "permall"), TPM_FAIL);
-    assert_int_equal(callbacks_failures().load_result, TPM_DECRYPT_ERROR);
-    callbacks_forget_failures();
-    assert_int_equal(callbacks_failures().load_result, TPM_SUCCESS);
+    assert_int_equal(callbacks_results().load_result, TPM_DECRYPT_ERROR);
+    callbacks_forget_results();
+    assert_int_equal(callbacks_results().load_result, TPM_SUCCESS);
 }
 
 static void without_memory_nothing_is_handed_over(void **state)
@@ -140,7 +142,7 @@ static void without_memory_nothing_is_handed_over(void **state)
 
     store.without_memory = true;
     assert_int_equal(libtpms->tpm_nvram_loaddata(&data, &length, 0, "permall"), TPM_RESOURCES);
-    assert_int_equal(callbacks_failures().load_result, TPM_RESOURCES);
+    assert_int_equal(callbacks_results().load_result, TPM_RESOURCES);
     assert_null(data);
     assert_int_equal(length, 0);
 }
@@ -151,12 +153,30 @@ static void a_failed_store_is_reported_and_remembered(void **state)
     const unsigned char data[] = "state";
 
     assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "permall"), TPM_SUCCESS);
-    assert_false(callbacks_failures().store_failed);
+    assert_false(callbacks_results().store_failed);
     store.result = TPM_FAIL;
     assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "permall"), TPM_FAIL);
     store.result = TPM_SUCCESS;
     assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "permall"), TPM_SUCCESS);
-    assert_true(callbacks_failures().store_failed);
+    assert_true(callbacks_results().store_failed);
+}
+
+static void a_permanent_state_that_was_stored_is_remembered(void **state)
+{
+    (void)state;
+    const unsigned char data[] = "state";
+
+    store.result = TPM_FAIL;
+    assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "permall"), TPM_FAIL);
+    store.result = TPM_SUCCESS;
+    store.saved_type = STATE_VOLATILE;
+    assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "volatilestate"), TPM_SUCCESS);
+    assert_false(callbacks_results().permanent_stored);
+    store.saved_type = STATE_PERMANENT;
+    assert_int_equal(libtpms->tpm_nvram_storedata(data, 5, 0, "permall"), TPM_SUCCESS);
+    assert_true(callbacks_results().permanent_stored);
+    callbacks_forget_results();
+    assert_false(callbacks_results().permanent_stored);
 }
 
 static void what_must_exist_is_looked_for_before_it_is_deleted(void **state)
@@ -215,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_failed_load_is_remembered, start),
         cmocka_unit_test_setup(without_memory_nothing_is_handed_over, start),
         cmocka_unit_test_setup(a_failed_store_is_reported_and_remembered, start),
+        cmocka_unit_test_setup(a_permanent_state_that_was_stored_is_remembered, start),
         cmocka_unit_test_setup(what_must_exist_is_looked_for_before_it_is_deleted, start),
         cmocka_unit_test_setup(an_unknown_state_is_neither_loaded_nor_stored_nor_deleted, start),
         cmocka_unit_test_setup(each_command_has_the_locality_of_its_time_and_no_physical_presence,
