@@ -4,12 +4,14 @@
  *
  *   crowded_store PLUGIN_DIRECTORY PLUGIN LOCATION fill FIRST END FILE
  *   crowded_store PLUGIN_DIRECTORY PLUGIN LOCATION put ROUNDS
+ *   crowded_store PLUGIN_DIRECTORY PLUGIN LOCATION open ROUNDS
  *
  * LOCATION is what the plugin is to open; with `fill` the first "@" in it becomes a number, FIRST
  * and up, below END.  The value put there is FILE's contents under FILE's name, not synced.
  *
  * `put` stores a changing value of 6 KiB, alternately durable and not, ROUNDS times each, and
- * prints both medians in nanoseconds.  PLUGIN_DIRECTORY is an absolute path.
+ * prints both medians in nanoseconds; `open` does so with the opening of the store by the only
+ * process that uses it.  PLUGIN_DIRECTORY is an absolute path.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -122,8 +124,6 @@ static void put(const struct storage_plugin *plugin, const char *location, unsig
     static long long took[2][ROUNDS_MAX];
     struct storage *storage = open_location(plugin, location);
 
-    error_set(&error, "between 1 and %d rounds", ROUNDS_MAX);
-    die_if(rounds == 0 || rounds > ROUNDS_MAX);
     for (unsigned i = 0; i < rounds; i++) {
         took[0][i] = put_once(storage, 2 * i, true);
         took[1][i] = put_once(storage, 2 * i + 1, false);
@@ -133,21 +133,47 @@ static void put(const struct storage_plugin *plugin, const char *location, unsig
     printf("%lld %lld\n", median(took[0], rounds), median(took[1], rounds));
 }
 
+static void open_and_close(const struct storage_plugin *plugin, const char *location,
+                           unsigned rounds)
+{
+    static long long took[ROUNDS_MAX];
+
+    for (unsigned i = 0; i < rounds; i++) {
+        long long start = now();
+        struct storage *storage = open_location(plugin, location);
+        took[i] = now() - start;
+        storage_close(storage);
+    }
+    printf("%lld\n", median(took, rounds));
+}
+
+static unsigned rounds_from_text(const char *text)
+{
+    int rounds = atoi(text);
+
+    error_set(&error, "between 1 and %d rounds", ROUNDS_MAX);
+    die_if(rounds < 1 || rounds > ROUNDS_MAX);
+    return (unsigned)rounds;
+}
+
 int main(int argc, char **argv)
 {
     const struct plugin_search search = {.directory = argc > 2 ? argv[1] : NULL};
     const struct storage_plugin *plugin;
     bool fills = argc == 8 && strcmp(argv[4], "fill") == 0;
+    bool opens = argc == 6 && strcmp(argv[4], "open") == 0;
 
-    if (!fills && (argc != 6 || strcmp(argv[4], "put") != 0)) {
+    if (!fills && !opens && (argc != 6 || strcmp(argv[4], "put") != 0)) {
         fprintf(stderr, "usage: crowded_store PLUGIN_DIRECTORY PLUGIN LOCATION "
-                        "fill FIRST END FILE | put ROUNDS\n");
+                        "fill FIRST END FILE | put ROUNDS | open ROUNDS\n");
         return 2;
     }
     die_if(storage_load(&search, argv[2], &plugin, &error) != 0);
     if (fills)
         fill(plugin, argv[3], argv + 5);
+    else if (opens)
+        open_and_close(plugin, argv[3], rounds_from_text(argv[5]));
     else
-        put(plugin, argv[3], (unsigned)atoi(argv[5]));
+        put(plugin, argv[3], rounds_from_text(argv[5]));
     return EXIT_SUCCESS;
 }
