@@ -48,13 +48,7 @@ class DeviceTest:
         """Permanent and volatile state in self.state; returns the traces in them."""
         self.state = self.new_directory("state")
         with self.host(kind_of_host, self.state, kind) as host:
-            host.init()
-            host.guest.start()
-            host.guest.work(b"at work!")
-            traces = host.guest.traces()
-            host.store_volatile()
-            host.shut_down()
-        return traces
+            return host.leave_at_work(b"at work!")
 
     def traces(self, kind_of_host, kind):
         with self.host(kind_of_host, self.state, kind) as host:

@@ -60,13 +60,7 @@ class StateTest:
         """A state directory with permanent and volatile state, and what they hold."""
         state = cls.new_directory(name)
         with cls.debian(state, kind) as host:
-            host.init()
-            host.guest.start()
-            host.guest.work(b"by swtpm")
-            traces = host.guest.traces()
-            host.store_volatile()
-            host.shut_down()
-        return state, traces
+            return state, host.leave_at_work(b"by swtpm")
 
     def copied(self, made):
         state = self.new_directory()

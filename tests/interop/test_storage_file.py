@@ -9,120 +9,59 @@ import subprocess
 import tempfile
 import unittest
 
+import guest
 import tpm12
 import tpm2
 from daemon import Daemon
-from debian_swtpm import DebianSwtpm
+from debian_swtpm import DebianSwtpm, SocketFile
+from guest import Guest2, Guest12
 from programs import debians
 from ptm import SUCCESS, Control
-from tpm12 import Tpm12
-from tpm2 import Tpm2
 
 IOCTL = debians("swtpm_ioctl")
 TABLE_SIZE, ENTRIES = 192, 15
 PERMALL, VOLATILE, SAVESTATE, EXTENSION = 0, 1, 2, 14
 
 
-class Use2:
-    """Work on a TPM 2 that shows in its permanent and in its volatile state."""
+class Work2(Guest2):
+    """What a guest does with a TPM 2 whose storage has to grow."""
 
-    index, pcr, client = 0x01500001, 16, Tpm2
     prefix = "tpm2-00"
 
-    @classmethod
-    def begin(cls, tpm):
-        tpm.startup()
-        tpm.run(tpm2.nv_define(cls.index, 8))
-
-    @classmethod
-    def work(cls, tpm, value):
-        tpm.run(tpm2.nv_write(cls.index, value))
-        tpm.run(tpm2.pcr_extend(cls.pcr, value.ljust(32, b"\0")))
-
-    @classmethod
-    def traces(cls, tpm):
-        return tpm.nv_read(cls.index, 8), tpm.pcr_read(cls.pcr)
-
-    @classmethod
-    def grow(cls, tpm):
+    def grow(self):
         """After a restart, makes the permanent state some kilobytes larger."""
-        tpm.startup()
-        for number in range(1, 3):
-            tpm.run(tpm2.nv_define(cls.index + number, 1500))
-            tpm.run(tpm2.nv_write(cls.index + number, b"g" * 1000))
+        self.tpm.startup()
+        for index in range(guest.INDEX + 1, guest.INDEX + 3):
+            self.tpm.run(tpm2.nv_define(index, 1500))
+            self.tpm.run(tpm2.nv_write(index, b"g" * 1000))
 
-    @classmethod
-    def write(cls, tpm):
-        tpm.startup()
-        tpm.run(tpm2.nv_write(cls.index, b"and on.."))
-
-    @classmethod
-    def read(cls, tpm):
-        tpm.startup()
-        return tpm.nv_read(cls.index, 8)
-
-
-class Use12:
-    """The same on a TPM 1.2."""
-
-    index, pcr, client = 0x00011101, 10, Tpm12
-    prefix = "tpm-00"
-
-    @classmethod
-    def begin(cls, tpm):
-        cls.start_present(tpm)
-        tpm.run(tpm12.nv_define(cls.index, 8))
-
-    @classmethod
-    def work(cls, tpm, value):
-        tpm.run(tpm12.nv_write(cls.index, value))
-        tpm.run(tpm12.extend(cls.pcr, value.ljust(20, b"\0")))
-
-    @classmethod
-    def traces(cls, tpm):
-        return tpm.run(tpm12.nv_read(cls.index, 8)), tpm.run(tpm12.pcr_read(cls.pcr))
-
-    @classmethod
-    def start_present(cls, tpm):
-        tpm.startup()
-        tpm.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
-        tpm.run(tpm12.physical_presence(tpm12.PP_PRESENT))
-
-    @classmethod
-    def grow(cls, tpm):
-        cls.start_present(tpm)
-        for number in range(1, 3):
-            tpm.run(tpm12.nv_define(cls.index + number, 400))
-            tpm.run(tpm12.nv_write(cls.index + number, b"g" * 400))
-
-    @classmethod
-    def write(cls, tpm):
-        cls.start_present(tpm)
-        tpm.run(tpm12.nv_write(cls.index, b"and on.."))
-
-    @classmethod
-    def read(cls, tpm):
-        cls.start_present(tpm)
-        return tpm.run(tpm12.nv_read(cls.index, 8))[-8:]
-
-
-class Connection:
-    """A command channel of Debian's swtpm, as an open of the device looks."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.socket.settimeout(20)
-
-    def write(self, data):
-        self.socket.sendall(data)
+    def write(self):
+        self.tpm.startup()
+        self.tpm.run(tpm2.nv_write(guest.INDEX, b"and on.."))
 
     def read(self):
-        response = b""
-        while len(response) < 10 or len(response) < struct.unpack_from(">I", response, 2)[0]:
-            part = self.socket.recv(4096)
-            assert part, "swtpm has closed the connection"
-            response += part
-        return response
+        self.tpm.startup()
+        return self.tpm.nv_read(guest.INDEX, 8)
+
+
+class Work12(Guest12):
+    """The same on a TPM 1.2."""
+
+    prefix = "tpm-00"
+
+    def grow(self):
+        self.start_present()
+        for index in range(guest.INDEX_12 + 1, guest.INDEX_12 + 3):
+            self.tpm.run(tpm12.nv_define(index, 400))
+            self.tpm.run(tpm12.nv_write(index, b"g" * 400))
+
+    def write(self):
+        self.start_present()
+        self.tpm.run(tpm12.nv_write(guest.INDEX_12, b"and on.."))
+
+    def read(self):
+        self.start_present()
+        return self.tpm.nv_read(guest.INDEX_12, 8)
 
 
 class SingleFile(unittest.TestCase):
@@ -142,25 +81,25 @@ class SingleFile(unittest.TestCase):
         return {number: data[offset:offset + length]
                 for number, (offset, length, _) in enumerate(entries) if offset != 0}
 
-    # What each side does: `use` with a client; `begins` is false if volatile state lets the TPM go
+    # What each side does: `use` with a guest; `begins` is false if volatile state lets the TPM go
     # on where it was.  Afterwards the process is killed.
 
     def in_debians(self, kind, use, keeps_volatile=False):
-        with DebianSwtpm(kind is Use2, storage_uri=self.uri) as swtpm:
+        with DebianSwtpm(kind is Work2, storage_uri=self.uri) as swtpm:
             self.ioctl(swtpm, "-i")
             with swtpm.command_socket() as socket:
-                use(kind.client(Connection(socket)))
+                use(kind(SocketFile(socket)))
                 if keeps_volatile:
                     self.ioctl(swtpm, "-v")
                 swtpm.kill()
 
     def in_ours(self, kind, use, keeps_volatile=False, storage_options=""):
-        with Daemon(tpm2=kind is Use2, storage_uri=self.uri,
+        with Daemon(tpm2=kind is Work2, storage_uri=self.uri,
                     storage_options=storage_options) as daemon:
             with daemon.open() as file:
                 control = Control(file)
                 self.assertEqual(control.init(), SUCCESS, daemon.log)
-                use(kind.client(file))
+                use(kind(file))
                 if keeps_volatile:
                     self.assertEqual(control.result("STORE_VOLATILE"), SUCCESS)
             daemon.crash()
@@ -174,15 +113,15 @@ class SingleFile(unittest.TestCase):
         """The TPM in use goes on in the other program without noticing, and so on."""
         seen = []
 
-        def begin(tpm):
-            kind.begin(tpm)
-            kind.work(tpm, b"number 0")
-            seen.append(kind.traces(tpm))
+        def begin(user):
+            user.start()
+            user.work(b"number 0")
+            seen.append(user.traces())
 
-        def go_on(tpm):
-            self.assertEqual(kind.traces(tpm), seen[-1])
-            kind.work(tpm, b"number %d" % len(seen))
-            seen.append(kind.traces(tpm))
+        def go_on(user):
+            self.assertEqual(user.traces(), seen[-1])
+            user.work(b"number %d" % len(seen))
+            seen.append(user.traces())
 
         first(kind, begin, keeps_volatile=True)
         self.assertIn(VOLATILE, self.sections())
@@ -191,34 +130,34 @@ class SingleFile(unittest.TestCase):
         self.assertEqual(len(set(seen)), 5)
 
     def test_a_tpm_2_made_by_debians_goes_on_here(self):
-        self.hand_over(Use2, self.in_debians, self.in_ours)
+        self.hand_over(Work2, self.in_debians, self.in_ours)
 
     def test_a_tpm_2_made_here_goes_on_in_debians(self):
-        self.hand_over(Use2, self.in_ours, self.in_debians)
+        self.hand_over(Work2, self.in_ours, self.in_debians)
 
     def test_a_tpm_12_made_by_debians_goes_on_here(self):
-        self.hand_over(Use12, self.in_debians, self.in_ours)
+        self.hand_over(Work12, self.in_debians, self.in_ours)
 
     def test_a_tpm_12_made_here_goes_on_in_debians(self):
-        self.hand_over(Use12, self.in_ours, self.in_debians)
+        self.hand_over(Work12, self.in_ours, self.in_debians)
 
     def suspend(self, first, second):
         """TPM_SaveState in one, TPM_Startup(ST_STATE) in the other."""
         seen = []
 
-        def save(tpm):
-            Use12.begin(tpm)
-            Use12.work(tpm, b"saved in")
-            seen.append(Use12.traces(tpm))
-            tpm.run(tpm12.save_state())
+        def save(user):
+            user.start()
+            user.work(b"saved in")
+            seen.append(user.traces())
+            user.tpm.run(tpm12.save_state())
 
-        def resume(tpm):
-            tpm.startup(tpm12.ST_STATE)
-            self.assertEqual(Use12.traces(tpm), seen[-1])
+        def resume(user):
+            user.tpm.startup(tpm12.ST_STATE)
+            self.assertEqual(user.traces(), seen[-1])
 
-        first(Use12, save)
+        first(Work12, save)
         self.assertIn(SAVESTATE, self.sections())
-        second(Use12, resume)
+        second(Work12, resume)
 
     def test_a_state_saved_by_debians_is_resumed_here(self):
         self.suspend(self.in_debians, self.in_ours)
@@ -229,7 +168,7 @@ class SingleFile(unittest.TestCase):
     def backups_survive(self, kind):
         """Debian's moves the sections of the file when one has to grow: our names and backups are
         in them."""
-        self.in_ours(kind, kind.begin, storage_options=",backup")
+        self.in_ours(kind, kind.start, storage_options=",backup")
         extension = self.sections()[EXTENSION]
         self.assertIn(f"{kind.prefix}.permall.bak".encode(), extension)
         before = len(self.sections()[PERMALL])
@@ -237,13 +176,13 @@ class SingleFile(unittest.TestCase):
         self.assertGreater(len(self.sections()[PERMALL]), before + 500)
         self.assertEqual(self.sections()[EXTENSION], extension)
         self.in_ours(kind, kind.write, storage_options=",backup")
-        self.in_debians(kind, lambda tpm: self.assertEqual(kind.read(tpm), b"and on.."))
+        self.in_debians(kind, lambda user: self.assertEqual(user.read(), b"and on.."))
 
     def test_backups_survive_what_debians_does_with_a_tpm_2(self):
-        self.backups_survive(Use2)
+        self.backups_survive(Work2)
 
     def test_backups_survive_what_debians_does_with_a_tpm_12(self):
-        self.backups_survive(Use12)
+        self.backups_survive(Work12)
 
     def test_a_file_that_is_something_else_is_refused(self):
         with open(self.path, "wb") as file:
@@ -278,14 +217,14 @@ class BlockDevice(SingleFile):
 
     def test_a_device_that_is_too_small_keeps_what_it_has(self):
         self.attach(8192)
-        self.in_ours(Use2, Use2.begin)
+        self.in_ours(Work2, Work2.start)
         with Daemon(storage_uri=self.uri) as daemon, daemon.open() as file:
             self.assertEqual(Control(file).init(), SUCCESS)
-            Use2.write(Tpm2(file))
+            Work2(file).write()
             self.assertNotEqual(Control(file).result("STORE_VOLATILE"), SUCCESS)
             self.assertIn(f"'{self.path}' has no room", daemon.log)
             daemon.crash()
-        self.in_debians(Use2, lambda tpm: self.assertEqual(Use2.read(tpm), b"and on.."))
+        self.in_debians(Work2, lambda user: self.assertEqual(user.read(), b"and on.."))
 
 
 if __name__ == "__main__":

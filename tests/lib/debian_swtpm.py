@@ -11,10 +11,30 @@ The state lies in `swtpm.state_directory`, which is removed at the end unless th
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 
 GET_CAPABILITY = bytes([0, 0, 0, 1])
+
+
+class SocketFile:
+    """Commands and responses on a socket, with the face of an open device."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def write(self, command):
+        self.connection.sendall(command)
+
+    def read(self):
+        response = b""
+        while len(response) < 10 or len(response) < struct.unpack_from(">I", response, 2)[0]:
+            part = self.connection.recv(65536)
+            if not part:
+                raise ConnectionError("the command channel was closed")
+            response += part
+        return response
 
 
 class DebianSwtpm:

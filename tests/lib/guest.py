@@ -43,10 +43,13 @@ class Guest12:
         self.tpm = Tpm12(file)
         self.file = file
 
-    def start(self):
+    def start_present(self):
         self.tpm.startup()
         self.tpm.run(tpm12.physical_presence(tpm12.PP_CMD_ENABLE))
         self.tpm.run(tpm12.physical_presence(tpm12.PP_PRESENT))
+
+    def start(self):
+        self.start_present()
         self.tpm.run(tpm12.nv_define(INDEX_12, 8))
 
     def work(self, value):

@@ -13,7 +13,7 @@ import struct
 import tempfile
 
 from daemon import Daemon
-from debian_swtpm import DebianSwtpm
+from debian_swtpm import DebianSwtpm, SocketFile
 from guest import guest_for
 from programs import debians, run
 from ptm import DECRYPTED, Control, ControlError
@@ -29,26 +29,22 @@ class HostError(Exception):
         self.result = result
 
 
-class _SocketFile:
-    """Commands and responses on a socket, with the face of an open device."""
+class Host:
+    """What both have in common."""
 
-    def __init__(self, connection):
-        self.connection = connection
-
-    def write(self, command):
-        self.connection.sendall(command)
-
-    def read(self):
-        response = b""
-        while len(response) < 10 or len(response) < struct.unpack_from(">I", response, 2)[0]:
-            part = self.connection.recv(65536)
-            if not part:
-                raise ConnectionError("the command channel was closed")
-            response += part
-        return response
+    def leave_at_work(self, value):
+        """A guest starts and works with `value`, and the TPM ends in the middle of that, with its
+        volatile state stored.  Returns the guest's traces."""
+        self.init()
+        self.guest.start()
+        self.guest.work(value)
+        traces = self.guest.traces()
+        self.store_volatile()
+        self.shut_down()
+        return traces
 
 
-class DebianHost:
+class DebianHost(Host):
     """Debian's swtpm, controlled by Debian's swtpm_ioctl."""
 
     def __init__(self, tpm2, state_directory, options=()):
@@ -74,7 +70,7 @@ class DebianHost:
         """Commands of a guest; only one connection can be open at a time."""
         if self._connection is None:
             self._connection = self._swtpm.command_socket()
-        return guest_for(self.is_tpm2, _SocketFile(self._connection))
+        return guest_for(self.is_tpm2, SocketFile(self._connection))
 
     def _ioctl(self, *arguments):
         done = run(debians("swtpm_ioctl"), *self._swtpm.control_options, *arguments)
@@ -125,7 +121,7 @@ class DebianHost:
         return blob
 
 
-class DeviceHost:
+class DeviceHost(Host):
     """swtpm_cuse, controlled by the ioctls of its device."""
 
     def __init__(self, tpm2, state_directory, options=()):
