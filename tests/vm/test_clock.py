@@ -22,7 +22,7 @@ BEFORE_2106 = 2**32 - 0.3
 TWO_HUNDRED_YEARS = 200 * 365 * 24 * 3600
 
 # In milliseconds: what an unexpected end may take the Clock back by, the longest interval between
-# its updates in NV (TPM 2.0 part 1, 36.3.2).
+# its updates in NV (TPM 2.0 part 1, 36).
 CLOCK_UPDATE = 1 << 22
 
 PATIENCE = 30
