@@ -232,20 +232,33 @@ static bool overflow_head_is_sound(const struct page_head *head, size_t number, 
            head->extent.overflow_pages == overflow_pages(page_size, data_size);
 }
 
-static int claim_overflow(struct verifier *v, unsigned tree, const struct node *node, size_t *page)
+/* LMDB shortens a list of free pages where it lies, which may leave it more pages than it needs. */
+static int pages_of_list(struct verifier *v, size_t page, size_t needed, size_t *count)
 {
     struct page_head head;
 
-    memcpy(page, node->data, sizeof *page);
-    int status = claim_run(v, *page, overflow_pages(v->page_size, node->head.data_size));
-    /* Of values the head is looked at when they are replaced: reading all of them now would take
-     * a cold disk seconds. */
-    if (status != 0 || tree == MAIN_TREE)
+    if (page < META_COUNT || page >= v->file_pages)
+        return damaged(v, page, "a page is missing: the file was cut off");
+    int status = read_at(v->fd, &head, sizeof head, page * v->page_size);
+    if (status != 0)
         return status;
-    status = read_at(v->fd, &head, sizeof head, *page * v->page_size);
-    if (status == 0 && !overflow_head_is_sound(&head, *page, v->page_size, node->head.data_size))
-        status = damaged(v, *page, "a page of a large record is none");
-    return status;
+    if (head.number != page || head.flags != PAGE_OVERFLOW || head.extent.overflow_pages < needed)
+        return damaged(v, page, "a page of a large record is none");
+    *count = head.extent.overflow_pages;
+    return 0;
+}
+
+/* Of values the head is looked at when they are replaced: reading all of them now would take a cold
+ * disk seconds. */
+static int claim_overflow(struct verifier *v, unsigned tree, const struct node *node, size_t *page)
+{
+    size_t count = overflow_pages(v->page_size, node->head.data_size);
+    int status = 0;
+
+    memcpy(page, node->data, sizeof *page);
+    if (tree == FREE_TREE)
+        status = pages_of_list(v, *page, count, &count);
+    return status == 0 ? claim_run(v, *page, count) : status;
 }
 
 static bool read_node(const struct verifier *v, const unsigned char *page, unsigned index,
@@ -334,49 +347,58 @@ static bool keys_ascend(unsigned tree, const struct node *a, const struct node *
     return order < 0 || (order == 0 && a->head.key_size < b->head.key_size);
 }
 
-/* A list of free pages: their count, then their numbers, descending. */
-static int check_free_list(struct verifier *v, size_t page, const size_t *list, size_t size)
+static int claim_free_page(struct verifier *v, size_t list, size_t page)
 {
-    if (size < sizeof *list || size % sizeof *list != 0 || list[0] > size / sizeof *list - 1)
+    if (page < META_COUNT || page > v->last_page)
+        return damaged(v, list, "a list of free pages is out of order");
+    if (page >= v->used_bits)
+        return damaged(v, list, "a list of free pages goes far beyond the file's end");
+    return claim(v, page) ? 0 : damaged(v, page, "a page is in use and free");
+}
+
+/* A list of free pages: their count, then their numbers, descending. */
+static int check_free_list(struct verifier *v, size_t page, const unsigned char *list, size_t size)
+{
+    size_t count;
+    size_t before = NO_PAGE;
+    int status = 0;
+
+    if (size >= sizeof count)
+        memcpy(&count, list, sizeof count);
+    if (size < sizeof count || size % sizeof count != 0 || count > size / sizeof count - 1)
         return damaged(v, page, "a list of free pages is longer than its record");
-    for (size_t i = 1; i <= list[0]; i++) {
-        if (list[i] < META_COUNT || list[i] > v->last_page || (i > 1 && list[i] >= list[i - 1]))
-            return damaged(v, page, "a list of free pages is out of order");
-        if (list[i] >= v->used_bits)
-            return damaged(v, page, "a list of free pages goes far beyond the file's end");
-        if (!claim(v, list[i]))
-            return damaged(v, list[i], "a page is in use and free");
+    for (size_t i = 1; i <= count && status == 0; i++) {
+        size_t number;
+        memcpy(&number, list + i * sizeof number, sizeof number);
+        status = number < before ? claim_free_page(v, page, number)
+                                 : damaged(v, page, "a list of free pages is out of order");
+        before = number;
     }
-    return 0;
+    return status;
 }
 
 static int check_free_record(struct verifier *v, size_t page, const struct node *node,
                              size_t overflow)
 {
     size_t size = node->head.data_size;
-    size_t *list = malloc(size + 1);
 
+    if (node->head.flags != NODE_BIG)
+        return check_free_list(v, page, node->data, size);
+    unsigned char *list = malloc(size);
     if (list == NULL)
         return SWTPM_PLUGIN_NO_MEMORY;
-    int status = 0;
-    if (node->head.flags == NODE_BIG)
-        status = read_at(v->fd, list, size, overflow * v->page_size + sizeof(struct page_head));
-    else
-        memcpy(list, node->data, size);
+    int status = read_at(v->fd, list, size, overflow * v->page_size + sizeof(struct page_head));
     if (status == 0)
         status = check_free_list(v, page, list, size);
     free(list);
     return status;
 }
 
-/* The keys of a tree's page; those of the free tree are looked at all together. */
 static bool keys_are_in_order(unsigned tree, const struct node *before, const struct node *key,
                               const struct limits *limits)
 {
     if (before != NULL && !keys_ascend(tree, before, key))
         return false;
-    if (tree == FREE_TREE)
-        return true;
     return (limits->lower == NULL || !keys_ascend(tree, key, limits->lower)) &&
            (limits->upper == NULL || keys_ascend(tree, key, limits->upper));
 }
@@ -385,12 +407,14 @@ static int check_record(struct verifier *v, unsigned tree, size_t number, const 
 {
     size_t overflow = NO_PAGE;
     bool is_large = record_is_large(v->page_size, node->head.key_size, node->head.data_size);
+    bool lies_outside = node->head.flags == NODE_BIG;
 
     if (node->head.flags > NODE_BIG)
         return damaged(v, number, "it holds a database within the database");
-    if (is_large != (node->head.flags == NODE_BIG))
+    /* What was a large list of free pages may have become small. */
+    if (is_large != lies_outside && !(tree == FREE_TREE && lies_outside))
         return damaged(v, number, "a record does not lie where one of its size does");
-    int status = is_large ? claim_overflow(v, tree, node, &overflow) : 0;
+    int status = lies_outside ? claim_overflow(v, tree, node, &overflow) : 0;
     if (status == 0 && tree == FREE_TREE)
         status = check_free_record(v, number, node, overflow);
     return status;
@@ -440,7 +464,7 @@ static int check_entries(struct verifier *v, const struct branch *branch)
         struct node node;
         if (!read_node(v, branch->page, i, PAGE_BRANCH, &node))
             return damaged(v, branch->number, "an entry does not fit its page");
-        if (i > 0 && branch->tree == MAIN_TREE &&
+        if (i > 0 &&
             !keys_are_in_order(branch->tree, i > 1 ? &before : NULL, &node, branch->limits))
             return damaged(v, branch->number, "the entries of a page are out of order");
         before = node;
@@ -593,13 +617,28 @@ static int check_page(struct verifier *v, unsigned tree, size_t number, unsigned
     return status;
 }
 
-static int check_tree(struct verifier *v, unsigned index, const struct tree *tree)
+static int check_tree(struct verifier *v, unsigned index, const struct tree *tree,
+                      const struct limits *limits)
 {
     if (tree->root == NO_PAGE)
         return tree->depth == 0 ? 0 : damaged(v, index, "a tree has levels but no root");
     if (tree->depth < 1 || tree->depth > DEPTH_MAX)
         return damaged(v, index, "a tree is impossibly deep");
-    return check_page(v, index, tree->root, tree->depth, WAY_OF_KEYS, &(struct limits){0});
+    return check_page(v, index, tree->root, tree->depth, WAY_OF_KEYS, limits);
+}
+
+/* Free pages are listed under the number of the transaction that gave them up, the first being 1.
+ * LMDB aborts the process if one that it comes to is less than those before. */
+static int check_free_tree(struct verifier *v, const struct meta *meta)
+{
+    const size_t first = 1;
+    const size_t next = meta->transaction + 1;
+    const struct node lower = {
+        .head.key_size = sizeof first, .key = (const unsigned char *)&first};
+    const struct node upper = {.head.key_size = sizeof next, .key = (const unsigned char *)&next};
+    const struct limits limits = {.lower = &lower, .upper = &upper};
+
+    return check_tree(v, FREE_TREE, &meta->trees[FREE_TREE], &limits);
 }
 
 /* Pages that were taken and given up in one transaction are free without ever having been written;
@@ -614,9 +653,9 @@ static int check_trees(struct verifier *v, const struct meta *meta)
     if (v->used == NULL)
         return SWTPM_PLUGIN_NO_MEMORY;
     /* What is in use first, so that a free page that is not free is noticed. */
-    int status = check_tree(v, MAIN_TREE, &meta->trees[MAIN_TREE]);
+    int status = check_tree(v, MAIN_TREE, &meta->trees[MAIN_TREE], &(struct limits){0});
     if (status == 0 && (v->wish->extent & VERIFY_FREE_PAGES) != 0)
-        status = check_tree(v, FREE_TREE, &meta->trees[FREE_TREE]);
+        status = check_free_tree(v, meta);
     free(v->used);
     return status;
 }

@@ -352,6 +352,47 @@ static void a_page_in_use_that_is_called_free_is_noticed(void **state)
     assert_non_null(strstr(error.message, "in use and free"));
 }
 
+/* Free pages are listed by the transaction that gave them up.  LMDB would take those of an impossible
+ * one twice, and abort. */
+static void free_pages_of_an_impossible_transaction_are_refused(void **state)
+{
+    (void)state;
+    enum { HEAD = 16, NODE_HEAD = 8 };
+    static const uint64_t wrong[] = {0, UINT64_MAX / 2};
+    struct roots roots = newest_roots();
+    struct swtpm_plugin_error error;
+    uint16_t node;
+
+    memcpy(&node, pristine + roots.free_tree * PAGE + HEAD, sizeof node);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        restore(size);
+        overwrite(roots.free_tree * PAGE + node + NODE_HEAD, &wrong[i], sizeof wrong[i]);
+        assert_null(open_store(&error));
+        assert_non_null(strstr(error.message, "out of order"));
+    }
+    restore(size);
+}
+
+/* LMDB shortens long lists of free pages where they lie, so that they look as no new record would. */
+static void a_whole_file_with_long_lists_of_free_pages_is_accepted(void **state)
+{
+    (void)state;
+    enum { PUTS = 300, SIZE_MAX_PUT = 1000000 };
+    static char data[SIZE_MAX_PUT];
+    struct swtpm_plugin_error error;
+    unsigned seed = 2;
+
+    snprintf(location, sizeof location, "%s/long?tpm=a", directory);
+    struct swtpm_storage *storage = open_store(&error);
+    assert_non_null(storage);
+    for (int i = 0; i < PUTS; i++) {
+        const struct swtpm_bytes value = {data, (size_t)rand_r(&seed) % SIZE_MAX_PUT};
+        if (OPS->put(storage, i % 2 == 0 ? "b" : "a", value, 0, &error) != 0)
+            fail_msg("put %d: %s", i, error.message);
+    }
+    OPS->close(storage);
+}
+
 /* -------------------------------------------------------------------------- damage to other TPMs */
 
 static int count_store(void *context, const char *store)
@@ -442,6 +483,8 @@ int main(void)
         cmocka_unit_test(a_value_whose_pages_have_another_number_is_not_replaced),
         cmocka_unit_test(notes_that_belong_to_memory_are_not_obeyed),
         cmocka_unit_test(a_page_in_use_that_is_called_free_is_noticed),
+        cmocka_unit_test(free_pages_of_an_impossible_transaction_are_refused),
+        cmocka_unit_test(a_whole_file_with_long_lists_of_free_pages_is_accepted),
         cmocka_unit_test(damage_stops_only_those_who_come_there),
     };
     return cmocka_run_group_tests(tests, make_store, remove_store);
