@@ -673,6 +673,14 @@ int verify_head(int fd, size_t *used, struct verify_damage *damage)
     return 0;
 }
 
+/* Two commits since the snapshot was taken have written over its meta page, and also over its pages
+ * if they knew of no reader. */
+static bool is_overwritten(const struct verify_snapshot *snapshot,
+                           const struct meta metas[META_COUNT])
+{
+    return metas[snapshot->transaction % META_COUNT].transaction != snapshot->transaction;
+}
+
 int verify_records(struct verify_snapshot *snapshot, const struct verify_wish *wish)
 {
     struct verifier v = {
@@ -683,11 +691,14 @@ int verify_records(struct verify_snapshot *snapshot, const struct verify_wish *w
     snapshot->records = 0;
     if (status != 0)
         return status;
-    const struct meta *meta = &metas[snapshot->transaction % META_COUNT];
-    /* Two commits since the snapshot was taken: its meta page was written over. */
-    if (meta->transaction != snapshot->transaction)
+    if (is_overwritten(snapshot, metas))
         return SWTPM_PLUGIN_BUSY;
-    return check_trees(&v, meta);
+    status = check_trees(&v, &metas[snapshot->transaction % META_COUNT]);
+    /* It may have been while it was looked at, and then that is all the damage. */
+    if (status == SWTPM_PLUGIN_CORRUPT && read_metas(&v, snapshot->fd, metas) == 0 &&
+        is_overwritten(snapshot, metas))
+        status = SWTPM_PLUGIN_BUSY;
+    return status;
 }
 
 int verify_report(const struct verify_damage *damage, int status, const char *path,
