@@ -153,6 +153,16 @@ static void note_caller(const void *caller)
              (const char *)caller - (const char *)info.dli_fbase);
 }
 
+/* The classes that have thousands of calls from a few places. */
+static void note_stack(enum fault_class class, uint32_t number)
+{
+    static const enum fault_class noted[] = {FAULT_MEMORY, FAULT_LIBRARY_MEMORY, FAULT_RANDOM};
+
+    for (size_t i = 0; i < sizeof noted / sizeof *noted; i++)
+        if (class == noted[i] && number <= FAULT_STACKS)
+            control->stacks[i][number - 1] = hash_stack();
+}
+
 bool fault_strikes(enum fault_class class, const void *caller)
 {
     if (control == NULL || !control->active || control->struck)
@@ -160,8 +170,8 @@ bool fault_strikes(enum fault_class class, const void *caller)
     if (class == FAULT_MEMORY && is_library(caller))
         class = FAULT_LIBRARY_MEMORY;
     uint32_t number = ++control->counts[class];
-    if (control->number == 0 && class <= FAULT_LIBRARY_MEMORY && number <= FAULT_STACKS)
-        control->stacks[class][number - 1] = hash_stack();
+    if (control->number == 0)
+        note_stack(class, number);
     if (class != control->class || number != control->number)
         return false;
     control->struck = FAULT_STRUCK;

@@ -94,9 +94,9 @@ struct fault_control {
     _Atomic uint32_t counts[FAULT_CLASSES];
     char caller[256]; /* who made it: MODULE+0xOFFSET */
     uint32_t filter;  /* a hash of the filter that seccomp(2) has put in force; 0: none */
-    /* Of FAULT_MEMORY and FAULT_LIBRARY_MEMORY, by number from 0, while nothing is to fail: a hash
-     * of the return addresses, the same in each process. */
-    uint32_t stacks[FAULT_LIBRARY_MEMORY + 1][FAULT_STACKS];
+    /* Of FAULT_MEMORY, FAULT_LIBRARY_MEMORY and FAULT_RANDOM, by number from 0, while nothing is to
+     * fail: a hash of the return addresses, the same in each process. */
+    uint32_t stacks[3][FAULT_STACKS];
 };
 
 /* Counts a call of a class.  Whether it has to fail; errno is then what it has to fail with. */

@@ -28,8 +28,9 @@ def _class_names():
 
 CLASSES = _class_names()
 
-# The classes whose calls have their stacks noted, and for how many of them.
 ALLOCATIONS = ("memory", "library-memory")
+# The classes whose calls have their stacks noted, and for how many of them.
+_NOTED = (*ALLOCATIONS, "random")
 _STACKS = 131072
 
 
@@ -41,7 +42,7 @@ class _Control(ctypes.Structure):
                 ("manner", ctypes.c_uint32), ("error", ctypes.c_int32),
                 ("struck", ctypes.c_uint32), ("counts", ctypes.c_uint32 * len(CLASSES)),
                 ("caller", ctypes.c_char * 256), ("filter", ctypes.c_uint32),
-                ("stacks", ctypes.c_uint32 * _STACKS * len(ALLOCATIONS))]
+                ("stacks", ctypes.c_uint32 * _STACKS * len(_NOTED))]
 
 
 class Fault(collections.namedtuple("Fault", "name manner error")):
@@ -166,5 +167,5 @@ class Injector:
 
     def stacks(self):
         """{class: a hash of the call stack of each call}, of a run without a fault."""
-        return {name: self._control.stacks[i][:self._control.counts[i]]
-                for i, name in enumerate(ALLOCATIONS)}
+        return {name: self._control.stacks[i][:self._control.counts[CLASSES.index(name)]]
+                for i, name in enumerate(_NOTED)}
