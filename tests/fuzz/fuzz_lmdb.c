@@ -19,6 +19,9 @@ enum { PAGE = 4096, PAGE_HEAD = 16, META_SIZE = 152, EDITS_MAX = 24, CALLS_MAX =
 /* Bits of the first byte of an input; the lower ones choose a TPM and how it is opened. */
 enum { LIST_BEFORE = 16, LIST_AMID = 32, OPEN_LISTED = 64 };
 
+/* An input of that byte alone makes each number of the whole store wrong by one, and by a page. */
+enum { NUDGE_EVERYTHING = 0xff };
+
 static char directory[64];
 static char data_file[96];
 static uint8_t *pristine; /* the data file of the whole store */
@@ -128,6 +131,9 @@ static void edit_node(struct input *input, uint8_t *page, uint8_t number)
     edit_bytes(input, (size_t)(page - edited) + offset % PAGE + input_byte(input) % 24);
 }
 
+/* Of a meta page. */
+enum { LAST_PAGE_AT = PAGE_HEAD + 120 };
+
 /* Numbers that are wrong by one, or sizes by a page. */
 static void nudge(uint8_t *number, size_t size, uint8_t choice)
 {
@@ -142,7 +148,7 @@ static void nudge(uint8_t *number, size_t size, uint8_t choice)
 /* The last page of a snapshot, the size of a record, or the first of the pages that it has. */
 static void nudge_number(struct input *input, uint8_t *page, uint8_t choice)
 {
-    enum { LAST_PAGE_AT = PAGE_HEAD + 120, KEY_SIZE_AT = 6 };
+    enum { KEY_SIZE_AT = 6 };
     uint16_t offset, key_size;
 
     if (choice >> 2 == 0) {
@@ -205,19 +211,30 @@ static void apply_edit(struct input *input, size_t *size)
     }
 }
 
-/* The edited file takes the place of the data file, whose name and inode stay. */
-static void write_edited(struct input *input)
+/* In place of the data file, whose name and inode stay. */
+static void write_edited(size_t size)
+{
+    int fd = open(data_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    MUST(fd >= 0 && write(fd, edited, size) == (ssize_t)size);
+    close(fd);
+}
+
+static void undo_edits(void)
+{
+    memcpy(edited, pristine, pristine_size);
+    memset(edited + pristine_size, 0, PAGE);
+}
+
+static void edit(struct input *input)
 {
     size_t size = pristine_size;
     uint8_t edits = input_byte(input) % EDITS_MAX;
 
-    memcpy(edited, pristine, pristine_size);
-    memset(edited + pristine_size, 0, PAGE);
+    undo_edits();
     for (uint8_t i = 0; i < edits && input->size > 0; i++)
         apply_edit(input, &size);
-    int fd = open(data_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    MUST(fd >= 0 && write(fd, edited, size) == (ssize_t)size);
-    close(fd);
+    write_edited(size);
 }
 
 /* ------------------------------------------------------------------------------- records ----- */
@@ -301,23 +318,26 @@ static int walk(const struct records *records, void *context)
 }
 
 /* What the check of all has let through: each record has a place of its own, within a page or
- * on pages that are its own. */
-static void check_records(void)
+ * on pages that are its own.  False if it was not let through. */
+static bool check_records(void)
 {
     static struct extents extents;
     char place[96];
     struct location location;
     struct environment *environment;
     struct swtpm_plugin_error error;
+    bool sound = false;
 
     snprintf(place, sizeof place, "%s?mapsize=4M", directory);
     MUST(location_parse_place(place, 0, &location, &error) == 0);
     if (environment_acquire(&location, SWTPM_STORAGE_READ_ONLY, &environment, &error) == 0) {
-        if (environment_read(environment, walk, &extents, "look", &error) == 0)
+        sound = environment_read(environment, walk, &extents, "look", &error) == 0;
+        if (sound)
             must_not_overlap(&extents);
         environment_release(environment);
     }
     location_free(&location);
+    return sound;
 }
 
 /* -------------------------------------------------------------------------------- stores ----- */
@@ -511,15 +531,125 @@ static void make_call(struct swtpm_storage *storage, struct input *input)
 
 static void use(struct swtpm_storage *storage, const char *tpm, struct input *input, uint8_t choice)
 {
+    bool was_sound = check_records();
     bool has_value = false;
 
-    check_records();
     for (unsigned i = 0; i < NAMES; i++)
         has_value = get(storage, i, VALUE_MAX) == 0 || has_value;
     if (choice & LIST_AMID)
         check_stores(has_value ? tpm : NULL, choice & OPEN_LISTED);
     for (int i = 0; i < CALLS_MAX && input->size > 0; i++)
         make_call(storage, input);
+    MUST(check_records() || !was_sound);
+}
+
+/* --------------------------------------------------------------------- wrong by one or a page --- */
+
+enum { FLAGS_AT = 10 }; /* on a page */
+
+/* What was let through, and a change of it: of pages that are taken for free somebody loses his. */
+static void try_edited(size_t size)
+{
+    struct swtpm_plugin_error error;
+
+    write_edited(size);
+    struct swtpm_storage *storage = open_store("a", SWTPM_STORAGE_CREATE, &error);
+    if (storage == NULL)
+        return;
+    bool was_sound = check_records();
+    /* The first one is at the end of the file: last, when free pages have become rare. */
+    for (unsigned i = NAMES; i-- > 0;)
+        change(storage, false, i, 12000, (uint8_t)i);
+    MUST(check_records() || !was_sound);
+    OPS->close(storage);
+}
+
+static void nudge_each_way(uint8_t *number, size_t size, size_t file_size)
+{
+    for (uint8_t way = 0; way < 4; way++) {
+        undo_edits();
+        nudge(number, size, way);
+        try_edited(file_size);
+    }
+}
+
+/* Of the records of a leaf that have pages of their own: how large they are, and where. */
+static void nudge_leaf(uint8_t *page, size_t file_size)
+{
+    struct {
+        uint16_t flags, lower, upper;
+    } head;
+    struct {
+        uint32_t data_size;
+        uint16_t flags, key_size;
+    } node;
+    uint16_t offset;
+
+    memcpy(&head, pristine + (page - edited) + FLAGS_AT, sizeof head);
+    if (head.flags != 2 || head.lower > head.upper || head.upper > PAGE)
+        return;
+    for (unsigned at = PAGE_HEAD; at < head.lower; at += sizeof offset) {
+        memcpy(&offset, pristine + (page - edited) + at, sizeof offset);
+        memcpy(&node, pristine + (page - edited) + offset, sizeof node);
+        if (node.flags != 1)
+            continue;
+        nudge_each_way(page + offset, sizeof node.data_size, file_size);
+        nudge_each_way(page + offset + sizeof node + node.key_size, sizeof(uint64_t), file_size);
+    }
+}
+
+static bool is_large_value(const uint8_t *page)
+{
+    uint16_t flags;
+
+    memcpy(&flags, page + FLAGS_AT, sizeof flags);
+    return flags == 4;
+}
+
+/* A value at the end of the file, where numbers that are wrong lead behind it. */
+static void put_at_end(void)
+{
+    struct swtpm_plugin_error error;
+    struct swtpm_storage *storage;
+
+    undo_edits();
+    write_edited(pristine_size);
+    storage = open_store("a", SWTPM_STORAGE_CREATE, &error);
+    MUST(storage != NULL && put(storage, 0, 15000, 1) == 0);
+    OPS->close(storage);
+}
+
+/* In the file as it is, cut off by a page, and longer by one. */
+static void nudge_numbers(void)
+{
+    for (size_t size = pristine_size - PAGE; size <= pristine_size + PAGE; size += PAGE) {
+        for (unsigned meta = 0; meta < 2; meta++)
+            nudge_each_way(edited + meta * PAGE + LAST_PAGE_AT, sizeof(uint64_t), size);
+        for (size_t page = 2 * PAGE; page < pristine_size; page += PAGE) {
+            nudge_leaf(edited + page, size);
+            if (size == pristine_size && is_large_value(pristine + page))
+                nudge_each_way(edited + page, sizeof(uint64_t), size); /* its own number */
+        }
+        undo_edits();
+        try_edited(size);
+    }
+}
+
+static void nudge_everything(void)
+{
+    uint8_t *whole = pristine;
+    size_t whole_size = pristine_size;
+
+    put_at_end();
+    free(edited);
+    read_whole_store();
+    nudge_numbers();
+    free(pristine);
+    free(edited);
+    pristine = whole;
+    pristine_size = whole_size;
+    edited = malloc(pristine_size + PAGE);
+    MUST(edited != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -531,9 +661,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct swtpm_plugin_error error;
 
     set_up();
+    if (size == 1 && data[0] == NUDGE_EVERYTHING) {
+        nudge_everything();
+        return 0;
+    }
     uint8_t choice = input_byte(&input);
     const char *tpm = tpms[choice >> 2 & 3];
-    write_edited(&input);
+    edit(&input);
     if (choice & LIST_BEFORE)
         check_stores(NULL, choice & OPEN_LISTED);
     struct swtpm_storage *storage = open_store(tpm, flags[choice & 3], &error);
