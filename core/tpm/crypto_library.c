@@ -30,14 +30,14 @@ int EVP_default_properties_is_fips_enabled(void *context) __attribute__((weak));
 int RAND_set_rand_method(const struct random_method *method) __attribute__((weak));
 int RAND_bytes(unsigned char *to, int size) __attribute__((weak));
 
-/* ------------------------------------------------------------------------------ memory */
+static bool has_failed;
 
-static bool lacked_memory;
+/* ------------------------------------------------------------------------------ memory */
 
 static void *noted(void *got)
 {
     if (got == NULL)
-        lacked_memory = true;
+        has_failed = true;
     return got;
 }
 
@@ -73,8 +73,10 @@ static int fill_with_random(unsigned char *to, int size)
     while (filled < size) {
         ssize_t got = getrandom(to + filled, (size_t)(size - filled), 0);
 
-        if (got < 0 && errno != EINTR)
+        if (got < 0 && errno != EINTR) {
+            has_failed = true;
             return 0;
+        }
         if (got > 0)
             filled += (int)got;
     }
@@ -142,10 +144,10 @@ bool crypto_library_is_random(void)
 
 void crypto_library_forget_failure(void)
 {
-    lacked_memory = false;
+    has_failed = false;
 }
 
-bool crypto_library_lacked_memory(void)
+bool crypto_library_has_failed(void)
 {
-    return lacked_memory;
+    return has_failed;
 }

@@ -123,8 +123,8 @@ static TPM_RESULT hidden_failure(void)
 
     if (results.load_result != TPM_SUCCESS)
         return results.load_result;
-    if (crypto_library_lacked_memory())
-        log_error("OpenSSL had no memory for the start of the TPM");
+    if (crypto_library_has_failed())
+        log_error("OpenSSL had no memory or no random bytes for the start of the TPM");
     else if (given_states_replace_permanent() && !results.permanent_stored)
         log_error("libtpms has not stored the permanent blob that was set; was there no memory?");
     else if (!results.store_failed)
@@ -195,8 +195,9 @@ static TPM_RESULT run_command(struct swtpm_bytes command, struct library_respons
     crypto_library_forget_failure();
     TPM_RESULT result = TPMLIB_Process(&response->data, &response->size, &response->capacity,
                                        bytes.out, (uint32_t)command.size);
-    if (crypto_library_lacked_memory()) {
-        log_error("OpenSSL had no memory for a command, which is answered with failure");
+    if (crypto_library_has_failed()) {
+        log_error("OpenSSL had no memory or no random bytes for a command, which is answered with "
+                  "failure");
         return TPM_FAIL;
     }
     if (result == TPM_SUCCESS && response->size >= TPM_HEADER_SIZE)

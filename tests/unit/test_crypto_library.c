@@ -4,8 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -23,6 +25,14 @@ void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
     return fails ? NULL : __real_malloc(size);
+}
+
+ssize_t __real_getrandom(void *to, size_t size, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags);
+ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags)
+{
+    errno = EAGAIN;
+    return fails ? -1 : __real_getrandom(to, size, flags);
 }
 
 void *__real_realloc(void *old, size_t size);
@@ -49,9 +59,9 @@ static void a_failed_allocation_of_openssl_is_noted(void **state)
     fails = true;
     assert_null(CRYPTO_malloc(16, __FILE__, __LINE__));
     fails = false;
-    assert_true(crypto_library_lacked_memory());
+    assert_true(crypto_library_has_failed());
     crypto_library_forget_failure();
-    assert_false(crypto_library_lacked_memory());
+    assert_false(crypto_library_has_failed());
 }
 
 static void a_block_that_cannot_grow_is_noted_and_stays(void **state)
@@ -66,7 +76,7 @@ static void a_block_that_cannot_grow_is_noted_and_stays(void **state)
     fails = true;
     assert_null(CRYPTO_realloc(block, 100, __FILE__, __LINE__));
     fails = false;
-    assert_true(crypto_library_lacked_memory());
+    assert_true(crypto_library_has_failed());
     assert_int_equal(*block, 'x');
     CRYPTO_free(block, __FILE__, __LINE__);
 }
@@ -79,17 +89,20 @@ static void no_bytes_are_no_failure(void **state)
     crypto_library_forget_failure();
     assert_null(CRYPTO_malloc(0, __FILE__, __LINE__));
     assert_null(CRYPTO_realloc(CRYPTO_malloc(1, __FILE__, __LINE__), 0, __FILE__, __LINE__));
-    assert_false(crypto_library_lacked_memory());
+    assert_false(crypto_library_has_failed());
 }
 
-static void random_bytes_need_no_memory(void **state)
+static void missing_random_bytes_are_noted(void **state)
 {
     (void)state;
 
+    needs_openssl(__func__);
+    assert_true(crypto_library_is_random());
+    crypto_library_forget_failure();
     fails = true;
-    bool is_random = crypto_library_is_random();
+    assert_false(crypto_library_is_random());
     fails = false;
-    assert_true(is_random);
+    assert_true(crypto_library_has_failed());
 }
 
 int main(void)
@@ -98,7 +111,7 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_of_openssl_is_noted),
         cmocka_unit_test(a_block_that_cannot_grow_is_noted_and_stays),
         cmocka_unit_test(no_bytes_are_no_failure),
-        cmocka_unit_test(random_bytes_need_no_memory),
+        cmocka_unit_test(missing_random_bytes_are_noted),
     };
 
     crypto_library_configure();
