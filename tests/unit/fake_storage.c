@@ -21,6 +21,8 @@ struct storage {
     int broken;
     const char *unreadable;
     int unreadable_code;
+    const char *unwritable;
+    int unwritable_code;
 };
 
 struct storage *fake_storage_new(void)
@@ -86,6 +88,12 @@ void fake_storage_break_get(struct storage *storage, const char *name, int code)
 {
     storage->unreadable = name;
     storage->unreadable_code = code;
+}
+
+void fake_storage_break_put(struct storage *storage, const char *name, int code)
+{
+    storage->unwritable = name;
+    storage->unwritable_code = code;
 }
 
 void fake_storage_be_busy(struct storage *storage, unsigned times)
@@ -170,6 +178,8 @@ int storage_put(struct storage *storage, const char *name, struct swtpm_bytes va
 {
     if (is_broken(storage))
         return fail(storage->broken, error);
+    if (storage->unwritable_code != 0 && strcmp(storage->unwritable, name) == 0)
+        return fail(storage->unwritable_code, error);
     if (replace(storage, name, value) != 0)
         return fail(SWTPM_PLUGIN_NO_MEMORY, error);
     count_change(storage, durable);

@@ -22,6 +22,9 @@ void fake_storage_break(struct storage *storage, unsigned after, int code);
 /* get of that name alone fails with `code`; 0 mends it. */
 void fake_storage_break_get(struct storage *storage, const char *name, int code);
 
+/* put of that name alone fails with `code`; 0 mends it. */
+void fake_storage_break_put(struct storage *storage, const char *name, int code);
+
 /* The next `times` tries to lock answer SWTPM_PLUGIN_BUSY. */
 void fake_storage_be_busy(struct storage *storage, unsigned times);
 

@@ -17,6 +17,7 @@
 void *CRYPTO_malloc(size_t size, const char *file, int line) __attribute__((weak));
 void *CRYPTO_realloc(void *old, size_t size, const char *file, int line) __attribute__((weak));
 void CRYPTO_free(void *old, const char *file, int line) __attribute__((weak));
+int RAND_bytes(unsigned char *to, int size) __attribute__((weak));
 
 static bool fails;
 
@@ -27,10 +28,25 @@ void *__wrap_malloc(size_t size)
     return fails ? NULL : __real_malloc(size);
 }
 
+/* getrandom gives one byte at a time, the next number, and that only after a signal. */
+static bool is_interrupted;
+static unsigned asked;
+
+static ssize_t next_number(uint8_t *to)
+{
+    errno = EINTR;
+    if (++asked % 2 == 1)
+        return -1;
+    *to = (uint8_t)(asked / 2);
+    return 1;
+}
+
 ssize_t __real_getrandom(void *to, size_t size, unsigned flags);
 ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags);
 ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags)
 {
+    if (is_interrupted)
+        return next_number(to);
     errno = EAGAIN;
     return fails ? -1 : __real_getrandom(to, size, flags);
 }
@@ -105,6 +121,20 @@ static void missing_random_bytes_are_noted(void **state)
     assert_true(crypto_library_has_failed());
 }
 
+static void signals_and_short_answers_leave_no_byte_out(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint8_t bytes[sizeof expected] = {0};
+
+    needs_openssl(__func__);
+    is_interrupted = true;
+    int result = RAND_bytes(bytes, sizeof bytes);
+    is_interrupted = false;
+    assert_int_equal(result, 1);
+    assert_memory_equal(bytes, expected, sizeof bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +142,7 @@ int main(void)
         cmocka_unit_test(a_block_that_cannot_grow_is_noted_and_stays),
         cmocka_unit_test(no_bytes_are_no_failure),
         cmocka_unit_test(missing_random_bytes_are_noted),
+        cmocka_unit_test(signals_and_short_answers_leave_no_byte_out),
     };
 
     crypto_library_configure();

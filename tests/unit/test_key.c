@@ -384,6 +384,30 @@ static void a_key_stays_out_of_core_dumps(void **state)
     assert_int_equal(count_mappings(" rd wr", " dd"), before);
 }
 
+static bool is_watched, was_wiped;
+
+int __real_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size)
+{
+    const uint8_t *bytes = address;
+
+    for (size_t i = 0; is_watched && i < size; i++)
+        was_wiped &= bytes[i] == 0;
+    return __real_munmap(address, size);
+}
+
+static void a_key_is_wiped_before_its_memory_is_given_back(void **state)
+{
+    (void)state;
+    struct state_key *key = keys_binary(KEY_MODE_AES_128_CBC, 'k');
+
+    is_watched = was_wiped = true;
+    state_key_free(key);
+    is_watched = false;
+    assert_true(was_wiped);
+}
+
 static void a_key_lies_in_locked_memory(void **state)
 {
     (void)state;
@@ -428,6 +452,7 @@ int main(void)
         TEST(a_file_without_end_is_refused),
         TEST(a_failing_plugin_is_told),
         TEST(a_key_stays_out_of_core_dumps),
+        TEST(a_key_is_wiped_before_its_memory_is_given_back),
         TEST(a_key_lies_in_locked_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,11 @@ static long call_open_for_writing(void)
     return open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+static long call_open_and_empty(void)
+{
+    return open("/dev/null", O_WRONLY | O_APPEND | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+}
+
 static long call_open_for_appending(void)
 {
     return open("/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -240,6 +245,7 @@ static void a_log_file_may_be_opened_for_appending_only(void **state)
             ->result >= 0);
     assert_killed((struct attempt){.features = features, .call = call_open_for_reading});
     assert_killed((struct attempt){.features = features, .call = call_open_for_writing});
+    assert_killed((struct attempt){.features = features, .call = call_open_and_empty});
     assert_killed(
         (struct attempt){.features = features, .call = call_open_for_appending_through_links});
 }

@@ -604,6 +604,35 @@ static void a_crash_between_backup_and_state_loses_neither(void **state)
     }
 }
 
+static void what_has_no_backup_is_not_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+
+    open_store(fixture, true);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "old"), TPM_SUCCESS);
+    fake_storage_break_put(fixture->storage, BACKUP, SWTPM_PLUGIN_IO);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "new"), TPM_FAIL);
+    assert_error_names(fixture, BACKUP);
+    assert_int_equal(load(fixture, STATE_PERMANENT), TPM_SUCCESS);
+    assert_plain(fixture, "old");
+}
+
+/* A backup that is left alone would say that its state was lost. */
+static void a_crash_while_the_permanent_state_is_deleted_leaves_no_backup_alone(void **state)
+{
+    struct fixture *fixture = *state;
+
+    open_store(fixture, true);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "first"), TPM_SUCCESS);
+    assert_int_equal(save(fixture, STATE_PERMANENT, "second"), TPM_SUCCESS);
+    fake_storage_break(fixture->storage, 1, SWTPM_PLUGIN_IO);
+    assert_int_equal(state_store_delete(fixture->store, STATE_PERMANENT, &fixture->error),
+                     TPM_FAIL);
+    fake_storage_break(fixture->storage, 0, 0);
+    assert_true(exists(fixture, PERMANENT));
+    assert_false(exists(fixture, BACKUP));
+}
+
 static void deleting_the_permanent_state_deletes_its_backup(void **state)
 {
     struct fixture *fixture = *state;
@@ -749,6 +778,8 @@ int main(void)
         TEST(a_newer_state_is_no_reason_for_the_backup),
         TEST(a_bad_state_never_replaces_a_good_backup),
         TEST(a_crash_between_backup_and_state_loses_neither),
+        TEST(what_has_no_backup_is_not_replaced),
+        TEST(a_crash_while_the_permanent_state_is_deleted_leaves_no_backup_alone),
         TEST(deleting_the_permanent_state_deletes_its_backup),
         TEST(existence_is_told_with_the_stored_size),
         TEST(a_busy_lock_is_tried_again_as_often_as_asked),

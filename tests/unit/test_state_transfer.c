@@ -197,6 +197,17 @@ static void parts_are_collected_up_to_the_greatest_blob(void **state)
     assert_int_equal(tpm.set_size, PTM_STATE_BLOB_PART_MAX + 1);
 }
 
+static void a_part_longer_than_its_structure_is_refused_and_ends_the_upload(void **state)
+{
+    (void)state;
+
+    tpm.running = false;
+    assert_int_equal(set_part(PTM_STATE_BLOB_PART_MAX), TPM_SUCCESS);
+    assert_int_equal(set_part(PTM_STATE_BLOB_PART_MAX + 1), TPM_BAD_PARAMETER);
+    assert_false(upload.active);
+    assert_int_equal(set_part(UINT32_MAX), TPM_BAD_PARAMETER);
+}
+
 static void a_written_blob_has_the_same_limit(void **state)
 {
     (void)state;
@@ -223,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_offset_past_the_end_and_an_unknown_type_are_refused,
                                         start, drop),
         cmocka_unit_test_setup_teardown(parts_are_collected_up_to_the_greatest_blob, start, drop),
+        cmocka_unit_test_setup_teardown(a_part_longer_than_its_structure_is_refused_and_ends_the_upload, start, drop),
         cmocka_unit_test_setup_teardown(a_written_blob_has_the_same_limit, start, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
