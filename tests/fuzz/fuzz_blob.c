@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * State blobs on their way in and out, part by part (libFuzzer): SET_STATEBLOB by ioctl and by
- * write, GET_STATEBLOB by ioctl and by read, with the keys that the input names.  Each part is taken
- * or refused as upload_model.h has it; what arrives at the library in the end is what the parts hold,
- * or nothing.
+ * write, GET_STATEBLOB by ioctl and by read, with the keys that the input names.  Each part is
+ * taken or refused as upload_model.h has it; what arrives at the library in the end is what the
+ * parts hold, or nothing.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -233,7 +233,7 @@ static void set_wrapped(struct input *input, uint8_t choice)
     struct error error;
     bool encrypted = false;
 
-    choose_plain(input, kind, blob_keys.state_key != NULL || blob_keys.migration_key != NULL, &plain);
+    choose_plain(input, kind, choice % (KEYS * KEYS) != 0, &plain);
     if (tpm_is_running() || plain.size == 0 || (choice & 128 && blob_keys.migration_key == NULL)) {
         buffer_free(&plain);
         return;

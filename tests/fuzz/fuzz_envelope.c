@@ -92,8 +92,8 @@ static bool open_bytes(const struct reader *reader, struct swtpm_bytes bytes, st
     return result == TPM_SUCCESS;
 }
 
-/* The first `size` of the bytes, or those and a zero, with what their header is to say; in memory of
- * their own, so that a look behind their end is seen. */
+/* The first `size` of the bytes, or those and a zero, with what their header is to say; in memory
+ * of their own, so that a look behind their end is seen. */
 static void must_not_open(const struct reader *reader, struct swtpm_bytes bytes, size_t size,
                           uint16_t header_size, uint32_t total)
 {

@@ -12,7 +12,8 @@
 
 enum { FILE_MAX = 16 * 1024, LARGE = 0x40, PASSPHRASE = 0x80 };
 
-/* The file, with white space before it if it is to be large: one byte too much, or one or two less. */
+/* The file, with white space before it if it is to be large: one byte too much, or one or two
+ * less. */
 static struct swtpm_bytes choose_file(struct input input, uint8_t choice, uint8_t *room)
 {
     size_t size = FILE_MAX - input.size % 3;

@@ -2,19 +2,20 @@
 /*
  * storage-lmdb on a damaged environment (libFuzzer).  The input is a list of edits to the data file
  * of a whole store, and the calls that are made on the result: each gives a result, a change of one
- * value changes no other, and no byte of the file makes LMDB, which trusts it, read or write where it
- * should not.
+ * value changes no other, and no byte of the file makes LMDB, which trusts it, read or write where
+ * it should not.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../../plugins/storage-lmdb/environment.h"
+#include "../../plugins/storage-lmdb/location.h"
 #include "fuzz.h"
+#include "lmdb_records.h"
 
 #define OPS (swtpm_plugin.ops.storage)
 
 enum { PAGE = 4096, PAGE_HEAD = 16, META_SIZE = 152, EDITS_MAX = 24, CALLS_MAX = 24,
-       VALUE_MAX = 20000, NODE_HEAD = 8, EXTENTS_MAX = 512, STORES_MAX = 64 };
+       VALUE_MAX = 20000, NODE_HEAD = 8, STORES_MAX = 64, PLACE_SIZE = 96 };
 
 /* Bits of the first byte of an input; the lower ones choose a TPM and how it is opened. */
 enum { LIST_BEFORE = 16, LIST_AMID = 32, OPEN_LISTED = 64 };
@@ -237,110 +238,20 @@ static void edit(struct input *input)
     write_edited(size);
 }
 
-/* ------------------------------------------------------------------------------- records ----- */
-
-struct extent {
-    uintptr_t start;
-    size_t size;
-};
-
-struct extents {
-    struct extent all[EXTENTS_MAX];
-    size_t count;
-};
-
-/* Looks at each page of it: memory behind the end of the file gives SIGBUS. */
-static void add_extent(struct extents *extents, const MDB_val *bytes)
-{
-    const volatile uint8_t *data = bytes->mv_data;
-
-    for (size_t i = 0; i < bytes->mv_size; i += PAGE)
-        (void)data[i];
-    if (bytes->mv_size > 0)
-        (void)data[bytes->mv_size - 1];
-    if (bytes->mv_size > 0 && extents->count < EXTENTS_MAX)
-        extents->all[extents->count++] = (struct extent){(uintptr_t)data, bytes->mv_size};
-}
-
-/* LMDB maps the file at the start of a page. */
-static bool lies_in_page(const MDB_val *bytes, size_t page_size, size_t head)
-{
-    size_t at = (uintptr_t)bytes->mv_data % page_size;
-
-    return at >= head && at + bytes->mv_size <= page_size;
-}
-
-static void add_record(struct extents *extents, const MDB_val *key, const MDB_val *data,
-                       size_t page_size)
-{
-    bool has_pages_of_its_own = (uintptr_t)data->mv_data % page_size == PAGE_HEAD;
-
-    if (page_size <= PAGE) {
-        MUST(lies_in_page(key, page_size, PAGE_HEAD + NODE_HEAD));
-        MUST(has_pages_of_its_own || lies_in_page(data, page_size, PAGE_HEAD + NODE_HEAD));
-    }
-    add_extent(extents, key);
-    add_extent(extents, data);
-}
-
-static int by_start(const void *left, const void *right)
-{
-    const struct extent *a = left, *b = right;
-    return a->start < b->start ? -1 : a->start > b->start;
-}
-
-static void must_not_overlap(struct extents *extents)
-{
-    struct extent *all = extents->all;
-
-    qsort(all, extents->count, sizeof *all, by_start);
-    for (size_t i = 1; i < extents->count; i++)
-        MUST(all[i - 1].size <= all[i].start - all[i - 1].start);
-}
-
-static int walk(const struct records *records, void *context)
-{
-    struct extents *extents = context;
-    MDB_cursor *cursor;
-    MDB_stat stat;
-    MDB_val key, data;
-    int status = record_check_all(records);
-
-    if (status != 0)
-        return status;
-    extents->count = 0;
-    MUST(mdb_stat(records->transaction, records->database, &stat) == 0);
-    MUST(mdb_cursor_open(records->transaction, records->database, &cursor) == 0);
-    while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0)
-        add_record(extents, &key, &data, stat.ms_psize);
-    mdb_cursor_close(cursor);
-    return 0;
-}
-
-/* What the check of all has let through: each record has a place of its own, within a page or
- * on pages that are its own.  False if it was not let through. */
-static bool check_records(void)
-{
-    static struct extents extents;
-    char place[96];
-    struct location location;
-    struct environment *environment;
-    struct swtpm_plugin_error error;
-    bool sound = false;
-
-    snprintf(place, sizeof place, "%s?mapsize=4M", directory);
-    MUST(location_parse_place(place, 0, &location, &error) == 0);
-    if (environment_acquire(&location, SWTPM_STORAGE_READ_ONLY, &environment, &error) == 0) {
-        sound = environment_read(environment, walk, &extents, "look", &error) == 0;
-        if (sound)
-            must_not_overlap(&extents);
-        environment_release(environment);
-    }
-    location_free(&location);
-    return sound;
-}
-
 /* -------------------------------------------------------------------------------- stores ----- */
+
+static void name_place(char place[PLACE_SIZE])
+{
+    snprintf(place, PLACE_SIZE, "%s?mapsize=4M", directory);
+}
+
+static bool is_sound(void)
+{
+    char place[PLACE_SIZE];
+
+    name_place(place);
+    return lmdb_records_check(place);
+}
 
 struct stores {
     const char *place;
@@ -405,9 +316,9 @@ static bool list_stores(struct stores *stores)
 static void check_stores(const char *known, bool may_open)
 {
     struct stores stores = {.may_open = may_open};
-    char place[96], location[160];
+    char place[PLACE_SIZE], location[160];
 
-    snprintf(place, sizeof place, "%s?mapsize=4M", directory);
+    name_place(place);
     snprintf(location, sizeof location, "%s&tpm=%s", place, known != NULL ? known : "a");
     stores.place = place;
     if (list_stores(&stores) && known != NULL)
@@ -461,7 +372,8 @@ static void look_at(struct swtpm_storage *storage, unsigned name, struct value *
 }
 
 /* What could be got before a change of another value can be got after it. */
-static void check_others(struct swtpm_storage *storage, const struct value *before, unsigned changed)
+static void check_others(struct swtpm_storage *storage, const struct value *before,
+                         unsigned changed)
 {
     static struct value after;
 
@@ -531,7 +443,7 @@ static void make_call(struct swtpm_storage *storage, struct input *input)
 
 static void use(struct swtpm_storage *storage, const char *tpm, struct input *input, uint8_t choice)
 {
-    bool was_sound = check_records();
+    bool was_sound = is_sound();
     bool has_value = false;
 
     for (unsigned i = 0; i < NAMES; i++)
@@ -540,10 +452,10 @@ static void use(struct swtpm_storage *storage, const char *tpm, struct input *in
         check_stores(has_value ? tpm : NULL, choice & OPEN_LISTED);
     for (int i = 0; i < CALLS_MAX && input->size > 0; i++)
         make_call(storage, input);
-    MUST(check_records() || !was_sound);
+    MUST(is_sound() || !was_sound);
 }
 
-/* --------------------------------------------------------------------- wrong by one or a page --- */
+/* -------------------------------------------------------------------- wrong by one or a page - */
 
 enum { FLAGS_AT = 10 }; /* on a page */
 
@@ -556,11 +468,11 @@ static void try_edited(size_t size)
     struct swtpm_storage *storage = open_store("a", SWTPM_STORAGE_CREATE, &error);
     if (storage == NULL)
         return;
-    bool was_sound = check_records();
+    bool was_sound = is_sound();
     /* The first one is at the end of the file: last, when free pages have become rare. */
     for (unsigned i = NAMES; i-- > 0;)
         change(storage, false, i, 12000, (uint8_t)i);
-    MUST(check_records() || !was_sound);
+    MUST(is_sound() || !was_sound);
     OPS->close(storage);
 }
 

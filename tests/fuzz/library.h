@@ -8,9 +8,9 @@
 /*
  * libtpms as a part of a fuzz target.  It comes from Debian, without instrumentation.
  *
- * Linked in, this makes it a function of its input: what it takes from OpenSSL's generator are fixed
- * bytes, and its new RSA keys are copies of one that was made at the start.  It makes sure, too, that
- * behind each state that libtpms is given there are zeros as far as libtpms may read.
+ * Linked in, this makes it a function of its input: what it takes from OpenSSL's generator are
+ * fixed bytes, and its new RSA keys are copies of one that was made at the start.  It makes sure,
+ * too, that behind each state that libtpms is given there are zeros as far as libtpms may read.
  */
 
 /* Before each input, with libtpms configured and no TPM started: the fixed bytes begin anew, and
