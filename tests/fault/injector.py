@@ -6,6 +6,7 @@ import ctypes
 import errno
 import mmap
 import os
+import re
 import tempfile
 
 from fake_kernel import TOP
@@ -103,7 +104,11 @@ class Point(collections.namedtuple("Point", "name number fault")):
 
     @staticmethod
     def from_text(text):
-        name, number, fault = text.split(":")
+        """ValueError: there is no such point."""
+        match = re.fullmatch("([^:]+):([1-9][0-9]*):([^:]+)", text)
+        if match is None or match[1] not in CLASSES:
+            raise ValueError("a point is like sync:2:EIO")
+        name, number, fault = match.groups()
         for candidate in faults_of(name):
             if candidate.name.replace(" ", "-") == fault:
                 return Point(name, int(number), candidate)

@@ -16,6 +16,7 @@ given; a server that does not answer raises TimeoutError.
 import ctypes
 import errno
 import os
+import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARY = os.path.join(TOP, "build/release/tests/libfakekernel.so")
@@ -38,6 +39,8 @@ class DeviceInformation(ctypes.Structure):
 
 
 def _load():
+    if not os.path.exists(LIBRARY):
+        sys.exit(f"{LIBRARY} is missing: build it first, with 'ninja && ninja test-programs'")
     library = ctypes.CDLL(LIBRARY)
     pointer, integer, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
     text, boolean, unsigned = ctypes.c_char_p, ctypes.c_bool, ctypes.c_uint
