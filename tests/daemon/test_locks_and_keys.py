@@ -157,7 +157,12 @@ class Lock(TpmTest):
         before = Tpm2(file)
         self.interrupted(file.submit_write(tpm2.pcr_extend(16, bytes(32))))
         self.assertEqual(file.read(), b"")
+        # The next one waits again.
+        write = file.submit_write(tpm2.get_random(4))
+        self.assertFalse(write.is_done_within(0.1))
         other.shut_down()
+        write.wait()
+        self.assertEqual(tpm2.response_code(file.read()), tpm2.RC_SUCCESS)
         self.assertEqual(before.pcr_read(16), bytes(32))
 
     def test_a_cancel_while_the_lock_is_waited_for_does_not_reach_the_tpm(self):

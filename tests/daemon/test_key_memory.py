@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the memory of a daemon that has a key has that key: locked, kept out of core dumps, and
+nowhere else."""
+
+import os
+import re
+
+import tpm2
+from daemon import IS_SANITIZED
+from tpm_test import TpmTest
+
+NV_INDEX = 0x01500001
+KEY = bytes(range(100, 132))
+PASSPHRASE = b"correct horse battery staple"
+
+
+def is_for(_variant):
+    if IS_SANITIZED:
+        return "a sanitizer maps terabytes, and keeps what was freed"
+    return None
+
+
+def writable_mappings(pid):
+    """(first address, behind the last, flags) of each (proc_pid_smaps(5))"""
+    found = []
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            head = re.match("([0-9a-f]+)-([0-9a-f]+) rw", line)
+            if re.match("[0-9a-f]+-", line):
+                addresses = (int(head[1], 16), int(head[2], 16)) if head else None
+            elif line.startswith("VmFlags:") and addresses:
+                found.append((*addresses, line.split()))
+    return found
+
+
+def places_of(pid, secret):
+    """The flags of the mapping of each place where it stands."""
+    places = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for first, end, flags in writable_mappings(pid):
+            places += [flags] * os.pread(memory.fileno(), end - first, first).count(secret)
+    return places
+
+
+class KeyMemory(TpmTest):
+    def run_with(self, contents, options, source="file"):
+        path = os.path.join(self.directory(), "key")
+        with open(path, "wb") as file:
+            file.write(contents)
+        daemon, _, client = self.start_running(options=["--key", f"{source}={path},{options}"])
+        client.run(tpm2.nv_define(NV_INDEX, 32))
+        client.run(tpm2.nv_write(NV_INDEX, bytes(range(32))))
+        return daemon
+
+    def assert_only_locked(self, daemon, secret):
+        places = places_of(daemon.pid, secret)
+        self.assertEqual(len(places), 1)
+        self.assertIn("lo", places[0])
+        self.assertIn("dd", places[0])
+
+    def test_a_key_stands_in_locked_memory_alone(self):
+        for mode in ("aes-256-cbc", "aes-256-gcm"):
+            with self.subTest(mode):
+                daemon = self.run_with(KEY, f"mode={mode},format=binary")
+                self.assert_only_locked(daemon, KEY)
+
+    def test_of_hexadecimal_digits_nothing_stays(self):
+        daemon = self.run_with(KEY.hex().encode(), "mode=aes-256-cbc,format=hex")
+        self.assertEqual(places_of(daemon.pid, KEY.hex().encode()[8:40]), [])
+        self.assert_only_locked(daemon, KEY)
+
+    def test_of_a_passphrase_nothing_stays_but_where_keys_are_derived_from_it_again(self):
+        daemon = self.run_with(PASSPHRASE, "mode=aes-256-cbc,kdf=pbkdf2", source="pwdfile")
+        self.assertEqual(places_of(daemon.pid, PASSPHRASE), [])
+        daemon = self.run_with(PASSPHRASE, "mode=aes-256-gcm,kdf=pbkdf2-strong", source="pwdfile")
+        self.assert_only_locked(daemon, PASSPHRASE)
