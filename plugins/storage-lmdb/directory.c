@@ -175,3 +175,15 @@ int directory_prepare(const struct location *location, uint32_t flags, struct di
         directory_free(&found);
     return result;
 }
+
+bool directory_is_in_use(const char *directory)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    int fd = directory_open_entry(directory, DIRECTORY_LIBRARY_LOCK_FILE, O_RDONLY);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    bool used = fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+    close(fd);
+    return used;
+}

@@ -61,4 +61,8 @@ bool directory_is_remote(uint64_t file_system_type);
  * descriptor, or -1 with errno. */
 int directory_open_entry(const char *directory, const char *name, int flags);
 
+/* Whether a process has the environment in it open: every user holds a read lock on the first byte
+ * of lock.mdb.  true, too, if that cannot be looked at. */
+bool directory_is_in_use(const char *directory);
+
 #endif
