@@ -63,8 +63,8 @@ static void await(sem_t *semaphore)
         continue;
 }
 
-/* For the names of calls.  Where each thread has a heap of its own this one's is made by mprotect(2),
- * which under the filter would wait for this thread. */
+/* For the names of calls.  Where each thread has a heap of its own this one's is made by
+ * mprotect(2), which under the filter would wait for this thread. */
 static void make_heap(void)
 {
     free(seccomp_syscall_resolve_num_arch(seccomp_arch_native(), 0));

@@ -114,9 +114,9 @@ static TPM_RESULT choose_version_and_profile(void)
 }
 
 /* What fails in a start that libtpms calls a success.  A TPM 2 of libtpms starts without a volatile
- * state that cannot be loaded, as if there were none: a guest that resumes would find its PCRs reset.
- * One that could not be stored starts too, in failure mode; and one that was set starts without being
- * stored if there is no memory for that. */
+ * state that cannot be loaded, as if there were none: a guest that resumes would find its PCRs
+ * reset. One that could not be stored starts too, in failure mode; and one that was set starts
+ * without being stored if there is no memory for that. */
 static TPM_RESULT hidden_failure(void)
 {
     struct callback_results results = callbacks_results();

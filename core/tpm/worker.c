@@ -79,9 +79,9 @@ static void *work(void *unused)
     return NULL;
 }
 
-/* The two threads hardly ever ask for memory at the same time, and what a TPM keeps would lie in the
- * heap of the thread that started it, beside an empty one.  The one that is left grows by brk(2), so
- * that the sandbox allows no mprotect(2). */
+/* The two threads hardly ever ask for memory at the same time, and what a TPM keeps would lie in
+ * the heap of the thread that started it, beside an empty one.  The one that is left grows by
+ * brk(2), so that the sandbox allows no mprotect(2). */
 static void share_heap(void)
 {
     mallopt(M_ARENA_MAX, 1);

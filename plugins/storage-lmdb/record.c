@@ -208,8 +208,8 @@ int record_value_get(const struct records *records, uint64_t number, const char 
     return 0;
 }
 
-/* Before LMDB gives up the pages of what is there; nothing may be.  The lists of free pages may name
- * none of all the TPM's, lest the change of one value be the end of another. */
+/* Before LMDB gives up the pages of what is there; nothing may be.  The lists of free pages may
+ * name none of all the TPM's, lest the change of one value be the end of another. */
 static int check_replaceable(const struct records *records, uint64_t number, unsigned extent,
                              MDB_val key)
 {

@@ -532,8 +532,8 @@ static unsigned last_child_of_prefix(const struct verifier *v, const struct bran
     return last;
 }
 
-/* What LMDB looks at when a page has lost so many records that it is joined with one beside it: that
- * page, and the lowest record of either, for its key. */
+/* What LMDB looks at when a page has lost so many records that it is joined with one beside it:
+ * that page, and the lowest record of either, for its key. */
 static int check_neighbours(struct verifier *v, const struct branch *branch, unsigned first,
                             unsigned last)
 {

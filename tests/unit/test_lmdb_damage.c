@@ -134,8 +134,8 @@ static int read_all(struct swtpm_storage *storage, unsigned *refused)
     return read_some(storage, 0, 1, refused);
 }
 
-/* Changes v0 and removes those of odd numbers.  Whether nothing is read then that was replaced, that
- * was removed, or that was never stored. */
+/* Changes v0 and removes those of odd numbers.  Whether nothing is read then that was replaced,
+ * that was removed, or that was never stored. */
 static bool change_some(struct swtpm_storage *storage)
 {
     static char data[LARGE_SIZE];
@@ -285,7 +285,8 @@ static void notes_that_belong_to_memory_are_not_obeyed(void **state)
     assert_true(refused > 0);
 }
 
-/* Makes the lowest record of a leaf two bytes longer; false if the page is none or it lies elsewhere. */
+/* Makes the lowest record of a leaf two bytes longer; false if the page is none or it lies
+ * elsewhere. */
 static bool stretch_record(size_t page)
 {
     struct {
@@ -382,8 +383,8 @@ static void a_page_in_use_that_is_called_free_is_noticed(void **state)
     assert_non_null(strstr(error.message, "in use and free"));
 }
 
-/* Free pages are listed by the transaction that gave them up.  LMDB would take those of an impossible
- * one twice, and abort. */
+/* Free pages are listed by the transaction that gave them up.  LMDB would take those of an
+ * impossible one twice, and abort. */
 static void free_pages_of_an_impossible_transaction_are_refused(void **state)
 {
     (void)state;
@@ -403,7 +404,8 @@ static void free_pages_of_an_impossible_transaction_are_refused(void **state)
     restore(size);
 }
 
-/* LMDB shortens long lists of free pages where they lie, so that they look as no new record would. */
+/* LMDB shortens long lists of free pages where they lie, so that they look as no new record would.
+ */
 static void a_whole_file_with_long_lists_of_free_pages_is_accepted(void **state)
 {
     (void)state;
