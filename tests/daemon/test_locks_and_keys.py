@@ -70,6 +70,18 @@ class Lock(TpmTest):
         Control(file).call("GET_STATEBLOB", 0, SAVESTATE, 0)
         return daemon, file
 
+    def test_outgoing_keeps_the_lock_while_a_blob_is_missing(self):
+        for kind in (PERMANENT, VOLATILE):
+            with self.subTest(kind):
+                daemon = self.start_here("--migration", "release-lock-outgoing")
+                control = Control(daemon.open())
+                control.init()
+                Tpm2(control.file).startup()
+                control.get_blob(kind)
+                control.call("GET_STATEBLOB", 0, SAVESTATE, 0)
+                self.assertTrue(self.refused_here())
+                daemon.shut_down()
+
     def test_outgoing_gives_the_lock_away_after_the_last_blob(self):
         self.outgoing()
         self.assertFalse(self.start_here().kernel.is_gone)
