@@ -127,7 +127,7 @@ static uint32_t finish_upload(struct state_upload *upload)
 }
 
 static bool continues_upload(const struct state_upload *upload, enum state_type type,
-                      uint32_t state_flags)
+                             uint32_t state_flags)
 {
     return upload->active && upload->type == type && upload->state_flags == state_flags;
 }
