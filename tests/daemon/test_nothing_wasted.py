@@ -6,6 +6,7 @@ import re
 
 import strace
 import tpm2
+from memory import memory_at_rest_kib
 from ptm import SUCCESS, Control
 from store import STORAGE
 from tpm_test import TpmTest, client_for
@@ -39,12 +40,6 @@ def mapped_libraries(pid):
     return {re.match(r"ld-linux|[a-z0-9]+(-[a-z]+)*", name)[0] for name in names}
 
 
-def memory_kib(pid):
-    """What this process shares with no other one and with no file."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as sums:
-        return int(re.search(r"^Anonymous: +([0-9]+) kB$", sums.read(), re.MULTILINE)[1])
-
-
 class Libraries(TpmTest):
     def libraries(self, **parameters):
         daemon, _, _ = self.start_running(**parameters)
@@ -76,7 +71,8 @@ class Memory(TpmTest):
             self.assertEqual(Control(file).init(), SUCCESS)
             client.startup()
         client.run(tpm2.get_random(16))
-        memory = memory_kib(daemon.pid)
+        # What it shares with no other process and with no file.
+        memory = memory_at_rest_kib(daemon.pid)["Anonymous"]
         file.close()
         daemon.shut_down()
         return memory

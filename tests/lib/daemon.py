@@ -201,11 +201,6 @@ class Daemon:
         """All that the daemon has said."""
         return f"{self.stderr}{self.log}{self.sanitizer_reports}"
 
-    def memory_kib(self):
-        """Resident set, in KiB."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

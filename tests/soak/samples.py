@@ -5,6 +5,8 @@ import csv
 import os
 import statistics
 
+from memory import memory_kib
+
 # What the memory of a process may have grown by from its early days to the end, in KiB.  In its
 # first minutes it has not yet done everything once.
 GROWTH_MAX, YOUNG_GROWTH_MAX = 80, 256
@@ -25,21 +27,14 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _status(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return {key: value.split()[0] for key, value in
-                (line.split(":", 1) for line in file) if value.strip()}
-
-
 class Footprint:
     """What a process has of memory (KiB), descriptors and threads."""
 
     def __init__(self, pid):
-        status = _status(pid)
-        self.anonymous_kib = int(status["RssAnon"])
-        self.resident_kib = int(status["VmRSS"])
+        memory = memory_kib(pid)
+        self.anonymous_kib, self.resident_kib = memory["Anonymous"], memory["Rss"]
         self.descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-        self.threads = int(status["Threads"])
+        self.threads = len(os.listdir(f"/proc/{pid}/task"))
 
 
 class Samples:

@@ -8,6 +8,7 @@ import report
 import svg
 import tpm2
 from contestants import Ours, StoredTpm, Swtpm
+from memory import memory_kib
 
 NAME = "instances"
 TITLE = "Memory"
@@ -16,14 +17,8 @@ FIELDS = {"Rss": "RSS", "Pss": "PSS", "Private_Dirty": "private dirty"}
 
 
 def _rollup(pid):
-    """KiB by field."""
-    figures = {}
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        for line in file:
-            name, _, rest = line.partition(":")
-            if name in FIELDS:
-                figures[FIELDS[name]] = int(rest.split()[0])
-    return figures
+    memory = memory_kib(pid)
+    return {title: memory[field] for field, title in FIELDS.items()}
 
 
 def _mappings(pid):
