@@ -12,7 +12,8 @@ import tempfile
 import unittest
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NOT_COPIED = ("vm", "asan", "tsan", "check", "packages")
+# What the tests do not use, and other suites may change while it is copied.
+NOT_COPIED = ("vm", "asan", "tsan", "coverage", "fuzz", "bench", "check", "packages")
 INCLUDE_DIRECTORIES = ["core", "core/include"]
 
 

@@ -11,10 +11,9 @@ import tempfile
 import time
 
 from daemon import IS_SANITIZED, PLUGINS, PROGRAM
-from fake_kernel import FakeKernel
+from fake_kernel import PATIENCE, FakeKernel
 from option_uses import HERE
 
-PATIENCE = 30
 IS_ROOT = os.geteuid() == 0
 
 KEY = bytes(range(16))

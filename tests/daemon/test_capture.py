@@ -6,13 +6,15 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 import tpm2
-from daemon import VARIANT, Daemon
+from daemon import PATIENCE, VARIANT, Daemon
 from ptm import Control
 from store import only_for
 from tpm2 import Tpm2
+from tpm_test import MOMENT, SlowCommand
 
 CC_CREATE_PRIMARY, CC_STARTUP, CC_SHUTDOWN, CC_GET_RANDOM = 0x131, 0x144, 0x145, 0x17B
 PORT = 2321
@@ -45,7 +47,7 @@ class Packet:
 def tshark(path, *arguments):
     """Prints a capture; fails if tshark finds the file itself at fault."""
     done = subprocess.run(["tshark", "-r", path, *arguments], capture_output=True, text=True,
-                          timeout=60, check=False)
+                          timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -135,14 +137,21 @@ class Capture(unittest.TestCase):
         self.assertEqual(os.stat(self.path).st_mode & 0o7777, 0o600)
 
     def test_a_response_has_the_time_of_its_end(self):
+        def note_time(_):
+            time.sleep(MOMENT)
+            amid = time.time()
+            time.sleep(MOMENT)
+            return amid
+
         with Daemon(options=["--pcap", f"file={self.path}"]) as daemon, daemon.open() as file:
             Control(file).init()
-            tpm = Tpm2(file)
-            tpm.startup()
-            tpm.run(tpm2.slow_command(bits=2048))
-        command, response = packets(self.path)[2:4]
-        self.assertEqual(command.command, CC_CREATE_PRIMARY)
-        self.assertGreater(response.time - command.time, 0.003)
+            Tpm2(file).startup()
+            amid, read = SlowCommand(file).during(note_time)
+            read.wait()
+        seen = packets(self.path)
+        last = max(i for i, packet in enumerate(seen) if packet.command == CC_CREATE_PRIMARY)
+        self.assertLess(seen[last].time, amid)
+        self.assertGreater(seen[last + 1].time, amid)
 
     def test_commands_that_the_tpm_never_saw_are_shown_with_their_answer(self):
         with Daemon(options=["--pcap", f"file={self.path}"]) as daemon, daemon.open() as file:
@@ -154,13 +163,32 @@ class Capture(unittest.TestCase):
         exchanged, _ = self.run_daemon("fd=9", passing(f"> {self.path}"))
         self.assertEqual([packet.payload for packet in packets(self.path)[:6]], exchanged)
 
+    def fifo(self):
+        path = os.path.join(self.directory, "fifo")
+        os.mkfifo(path)
+        return path
+
     def test_a_pipe_takes_the_capture(self):
-        exchanged, log = self.run_daemon("fd=9", passing(f"> >(exec cat > {self.path})"))
+        fifo = self.fifo()
+        with open(self.path, "wb") as file:
+            reader = subprocess.Popen(["cat", fifo], stdout=file)
+        self.addCleanup(reader.wait)
+        self.addCleanup(reader.kill)
+        exchanged, log = self.run_daemon("fd=9", passing(f"> {fifo}"))
+        self.assertEqual(reader.wait(PATIENCE), 0)
         self.assertEqual([packet.payload for packet in packets(self.path)[:6]], exchanged)
         self.assertEqual(log, "")
 
     def test_a_reader_that_goes_away_does_not_disturb_the_tpm(self):
-        exchanged, log = self.run_daemon("fd=9", passing("> >(exec head -c 300 > /dev/null)"))
+        fifo = self.fifo()
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        with Daemon(options=["--pcap", "fd=9"], wrapper=passing(f"> {fifo}")) as daemon:
+            exchanged = use(daemon)
+            self.assertGreater(len(os.read(reader, 300)), 0)
+            os.close(reader)
+            exchanged += use(daemon)
+            self.assertEqual(daemon.terminate(), 0)
+            log = daemon.log
         self.assertTrue(all(struct.unpack_from(">I", response, 6)[0] == tpm2.RC_SUCCESS
                             for response in exchanged[1::2]))
         self.assertEqual(log.count("option --pcap: cannot write the capture"), 1, log)

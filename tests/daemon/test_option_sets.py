@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 from daemon import PROGRAM
-from fake_kernel import TOP
+from fake_kernel import PATIENCE, TOP
 from help_text import Option, parse_help
 from mdoc import parse_mdoc
 
@@ -20,7 +20,7 @@ ZSH = os.path.join(TOP, "doc/completion/_swtpm_cuse")
 def complaint(*words):
     """What the parser says of a wrong command line."""
     result = subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, capture_output=True,
-                            text=True, timeout=60, check=False)
+                            text=True, timeout=PATIENCE, check=False)
     assert result.returncode == 2, (words, result)
     return result.stderr
 
@@ -51,7 +51,7 @@ def parsed_option(name):
 def parsed_choices(name, sub_option):
     """"a|b" where the parser names what it would take."""
     result = subprocess.run([PROGRAM, name, f"{sub_option}=?"], stdin=subprocess.DEVNULL,
-                            capture_output=True, text=True, timeout=60, check=False)
+                            capture_output=True, text=True, timeout=PATIENCE, check=False)
     listed = re.search(r"choose one of (.*)$", result.stderr)
     return listed[1].replace(", ", "|") if listed else None
 
@@ -71,7 +71,7 @@ def choices(options):
 class OptionSets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=60,
+        text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=PATIENCE,
                               check=True).stdout
         cls.help = parse_help(text)
         cls.parser = parsed_options()
@@ -133,7 +133,7 @@ def bash_words(function, *arguments):
     """The words that a function of the completion for bash prints, sorted."""
     script = 'source "$0/common.bash"; source "$0/swtpm_cuse.bash"; "$@"'
     result = subprocess.run(["bash", "-c", script, BASH, function, *arguments],
-                            capture_output=True, text=True, timeout=60, check=True)
+                            capture_output=True, text=True, timeout=PATIENCE, check=True)
     return sorted(result.stdout.split())
 
 

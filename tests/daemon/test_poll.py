@@ -12,7 +12,6 @@ from tpm_test import MOMENT, SlowCommand, TpmTest
 IN, OUT = select.POLLIN, select.POLLOUT
 IN_NORMAL, OUT_NORMAL = select.POLLRDNORM, select.POLLWRNORM
 BOTH = IN | OUT
-SECONDS = 30
 
 
 class Poll(TpmTest):
@@ -48,7 +47,7 @@ class Poll(TpmTest):
         poll = daemon.open().submit_poll(OUT)
         self.assertFalse(poll.is_done_within(MOMENT))
         file.close()
-        self.assertEqual(poll.wait(SECONDS), OUT)
+        self.assertEqual(poll.wait(), OUT)
 
     def test_a_failure_response_before_init_can_be_polled_for(self):
         file = self.start().open()
@@ -72,7 +71,7 @@ class Poll(TpmTest):
             tpm2_response = file.read()
             file.write(tpm2.flush_context(int.from_bytes(tpm2_response[10:14], "big")))
             file.read()
-        self.assertEqual(poll.wait(SECONDS), IN)
+        self.assertEqual(poll.wait(), IN)
         self.assertEqual(tpm2.response_code(file.read()), tpm2.RC_SUCCESS)
 
     def test_the_end_of_a_command_wakes_several_pollers(self):
@@ -85,7 +84,7 @@ class Poll(TpmTest):
         slow = SlowCommand(file)
         polls, read = slow.during(poll_both)
         slow.finish(read)
-        self.assertEqual([poll.wait(SECONDS) for poll in polls], [OUT, OUT])
+        self.assertEqual([poll.wait() for poll in polls], [OUT, OUT])
         self.assertEqual(other.poll(BOTH), 0)
 
     def test_a_write_wakes_a_poll_for_its_response(self):
@@ -93,7 +92,7 @@ class Poll(TpmTest):
         poll = file.submit_poll(IN)
         self.assertFalse(poll.is_done_within(MOMENT))
         file.write(tpm2.get_random(4))
-        self.assertEqual(poll.wait(SECONDS), IN)
+        self.assertEqual(poll.wait(), IN)
 
     def test_a_poll_waits_again_after_it_was_woken(self):
         _, file, _ = self.start_running()
@@ -101,7 +100,7 @@ class Poll(TpmTest):
             poll = file.submit_poll(IN)
             self.assertFalse(poll.is_done_within(MOMENT))
             file.write(tpm2.get_random(4))
-            self.assertEqual(poll.wait(SECONDS), IN)
+            self.assertEqual(poll.wait(), IN)
             file.read()
 
     def test_an_interrupted_poll_leaves_nothing_behind(self):
@@ -154,11 +153,11 @@ class Poll(TpmTest):
         poll = file.submit_poll(OUT)
         self.assertFalse(poll.is_done_within(MOMENT))
         self.assertEqual(Control(other).stop(), ptm.SUCCESS)
-        self.assertEqual(poll.wait(SECONDS), OUT)
+        self.assertEqual(poll.wait(), OUT)
 
     def test_the_end_of_the_daemon_wakes_a_poll(self):
         daemon, file, _ = self.start_running()
         poll = file.submit_poll(IN)
         self.assertFalse(poll.is_done_within(MOMENT))
         daemon.shut_down()
-        self.assertEqual(poll.wait(SECONDS), select.POLLERR)
+        self.assertEqual(poll.wait(), select.POLLERR)

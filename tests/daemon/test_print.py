@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from daemon import PROGRAM, Daemon, run_program
+from daemon import PATIENCE, PROGRAM, Daemon, run_program
 from store import STORAGE, only_for, tpmstate
 
 # What the socket version can do and a CUSE one cannot.
@@ -17,7 +17,7 @@ SOCKETS_ONLY = {"tpm-send-command-header"}
 
 def debian(*options):
     return subprocess.run(["swtpm", "socket", *options], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+                          capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.strip()
 
 
 def ours(*options):
@@ -60,7 +60,7 @@ class Capabilities(unittest.TestCase):
             with open(os.path.join(directory, "storage-broken.so"), "wb") as plugin:
                 plugin.write(b"no plugin")
             text = subprocess.run([PROGRAM, "--plugin-dir", directory, "--print-capabilities"],
-                                  capture_output=True, text=True, timeout=60, check=True).stdout
+                                  capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
         self.assertNotIn("nvram-backend-broken", features(text))
 
 
@@ -107,7 +107,7 @@ class StandardOutput(unittest.TestCase):
         for option in "--help", "--version", "--print-capabilities":
             with open("/dev/full", "wb") as full:
                 result = subprocess.run([PROGRAM, option], stdout=full, stderr=subprocess.PIPE,
-                                        text=True, timeout=60, check=False)
+                                        text=True, timeout=PATIENCE, check=False)
             self.assertEqual(result.returncode, 1, option)
             self.assertIn("No space left on device", result.stderr)
 

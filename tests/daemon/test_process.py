@@ -11,7 +11,7 @@ import time
 
 import tpm2
 from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon, run_program
-from fake_kernel import FakeKernel
+from fake_kernel import PATIENCE, FakeKernel
 from plugins import trusted
 from ptm import Control
 from store import STORAGE, only_for, put, stored, tpmstate
@@ -82,7 +82,7 @@ class Background(TpmTest):
                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[channel.fileno()],
                 text=True) as command:
             os.kill(self.child_of(command.pid), signal.SIGKILL)
-            _, errors = command.communicate(timeout=60)
+            _, errors = command.communicate(timeout=PATIENCE)
         self.assertEqual(command.returncode, 1)
         self.assertRegex(errors, r"\Aswtpm_cuse: the process ended before the device was ready: "
                                  r"signal 9 \(Killed\)\n\Z")
@@ -91,7 +91,7 @@ class Background(TpmTest):
 
     @staticmethod
     def child_of(pid):
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
                 children = file.read().split()
@@ -104,7 +104,7 @@ class Background(TpmTest):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             path = os.path.join(self.directory(), "notify")
             manager.bind(path)
-            manager.settimeout(20)
+            manager.settimeout(PATIENCE)
             self.start(environment={"NOTIFY_SOCKET": path})
             self.assertIn(b"READY=1", manager.recv(4096).split(b"\n"))
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from fake_kernel import TOP
+from fake_kernel import PATIENCE, TOP
 
 COMPLETION = os.path.join(TOP, "doc/completion")
 
@@ -44,7 +44,7 @@ def bash_offers(words, program="swtpm_cuse", scripts=None):
     """What bash would offer after `PROGRAM WORDS`."""
     done = subprocess.run(["bash", "-c", BASH_SCRIPT, "bash", f"{program} {words}", program,
                            *(scripts or in_tree(program))],
-                          capture_output=True, text=True, timeout=60, check=True)
+                          capture_output=True, text=True, timeout=PATIENCE, check=True)
     return done.stdout.split()
 
 
@@ -53,7 +53,7 @@ def zsh_completes(words, program="swtpm_cuse"):
     zsh takes back when the next word begins."""
     done = subprocess.run(["zsh", "-f", "-c", ZSH_SCRIPT, "zsh", COMPLETION,
                            f"{program} {words}"],
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)
     return re.search(f"<<<{program} (.*)>>>", done.stdout)[1].rstrip(" ,")
 
 
@@ -98,7 +98,7 @@ class Bash(unittest.TestCase):
 
 class Zsh(unittest.TestCase):
     def test_the_function_has_no_syntax_error(self):
-        subprocess.run(["zsh", "-n", f"{COMPLETION}/_swtpm_cuse"], timeout=60, check=True)
+        subprocess.run(["zsh", "-n", f"{COMPLETION}/_swtpm_cuse"], timeout=PATIENCE, check=True)
 
     def test_options_are_completed(self):
         self.assertEqual(zsh_completes("--foreg"), "--foreground")
@@ -186,7 +186,7 @@ class Installed(unittest.TestCase):
     def test_each_completion_for_bash_is_whole(self):
         with tempfile.TemporaryDirectory() as root:
             subprocess.run(["sh", "core/install.sh", "build/release"], cwd=TOP, check=True,
-                           env={**os.environ, "DESTDIR": root}, timeout=60)
+                           env={**os.environ, "DESTDIR": root}, timeout=PATIENCE)
             directory, = (path for path, _, _ in os.walk(root)
                           if path.endswith("/bash-completion/completions"))
             programs = sorted(os.listdir(directory))

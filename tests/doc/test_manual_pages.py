@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from fake_kernel import TOP
+from fake_kernel import PATIENCE, TOP
 
 DOC = os.path.join(TOP, "doc")
 PAGES = sorted(name for name in os.listdir(DOC) if re.search(r"\.[1-8]$", name))
@@ -22,7 +22,7 @@ class ManualPages(unittest.TestCase):
     def test_mandoc_finds_nothing(self):
         for page in PAGES:
             done = subprocess.run(["mandoc", "-T", "lint", os.path.join(DOC, page)],
-                                  capture_output=True, text=True, timeout=60, check=False)
+                                  capture_output=True, text=True, timeout=PATIENCE, check=False)
             found = [line for line in (done.stdout + done.stderr).splitlines()
                      if not NOT_OURS.search(line)]
             self.assertEqual(found, [], page)

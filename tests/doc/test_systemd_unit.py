@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from daemon import PROGRAM
-from fake_kernel import TOP
+from fake_kernel import PATIENCE, TOP
 
 UNIT = os.path.join(TOP, "doc/systemd/swtpm-cuse@.service")
 EXPOSURE_LIMIT = 2.0
@@ -16,7 +16,7 @@ EXPOSURE_LIMIT = 2.0
 
 def analyze(verb, *words):
     done = subprocess.run(["systemd-analyze", "--no-pager", verb, *words], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from programs import TREE, ours, run
+from programs import PATIENCE, TREE, ours, run
 
 DOC = os.path.join(TREE, "doc")
 HEADER = os.path.join(TREE, "core/include/swtpm_ptm.h")
@@ -57,7 +57,7 @@ def options_of_bash(tool):
     """{"--save": True, …}: whether each option takes a value."""
     script = os.path.join(DOC, f"completion/{tool}.bash")
     words = subprocess.run(["bash", "-c", f'source "$0"; _{tool}_options', script],
-                           capture_output=True, text=True, timeout=60, check=True).stdout.split()
+                           capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.split()
     return {word.rstrip("="): word.endswith("=") for word in words}
 
 
@@ -146,7 +146,7 @@ class PtmManual(unittest.TestCase):
                                "-Wno-unused-variable", "-D_GNU_SOURCE",
                                "-I", os.path.dirname(HEADER), "-c", source,
                                "-o", os.path.join(directory, "example.o")],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
         self.assertEqual(done.returncode, 0, f"{name}: {done.stderr}")
 
 

@@ -15,7 +15,7 @@ import tpm2
 from daemon import Daemon
 from debian_swtpm import DebianSwtpm, SocketFile
 from guest import Guest2, Guest12
-from programs import debians
+from programs import PATIENCE, debians
 from ptm import SUCCESS, Control
 
 IOCTL = debians("swtpm_ioctl")
@@ -106,7 +106,7 @@ class SingleFile(unittest.TestCase):
 
     def ioctl(self, swtpm, *arguments):
         done = subprocess.run([IOCTL, *swtpm.control_options, *arguments], capture_output=True,
-                              text=True, timeout=20, check=False)
+                              text=True, timeout=PATIENCE, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""), swtpm.log())
 
     def hand_over(self, kind, first, second):
@@ -208,7 +208,7 @@ class BlockDevice(SingleFile):
         with open(self.image, "wb") as file:
             file.truncate(size)
         done = subprocess.run(["losetup", "--find", "--show", self.image], capture_output=True,
-                              text=True, timeout=20, check=False)
+                              text=True, timeout=PATIENCE, check=False)
         if done.returncode != 0:
             self.skipTest(f"no loop device: {done.stderr.strip()}")
         self.path = done.stdout.strip()

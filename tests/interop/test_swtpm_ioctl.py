@@ -16,7 +16,7 @@ import unittest
 import ioctl_session
 from debian_swtpm import DebianSwtpm
 from fake_server import HASH_DATA, FakeServer, control_request_size, words
-from programs import VARIANT, debians, ours, run
+from programs import PATIENCE, VARIANT, debians, ours, run
 
 IOCTL = ours("swtpm_ioctl")
 DEBIANS_IOCTL = debians("swtpm_ioctl")
@@ -349,7 +349,7 @@ class Files(TestCase):
         os.mkfifo(self.path("fifo"))
         with subprocess.Popen(["cat", self.path("fifo")], stdout=subprocess.PIPE) as reader:
             self.assertEqual(self.save(self.path("fifo")).returncode, 0)
-            self.assertEqual(reader.communicate(timeout=20)[0], self.BLOB)
+            self.assertEqual(reader.communicate(timeout=PATIENCE)[0], self.BLOB)
 
     def test_an_open_descriptor(self):
         self.assertEqual(self.save("/dev/stdout").stdout, self.BLOB)

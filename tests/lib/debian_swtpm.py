@@ -15,6 +15,8 @@ import struct
 import subprocess
 import tempfile
 
+from programs import PATIENCE
+
 GET_CAPABILITY = bytes([0, 0, 0, 1])
 
 
@@ -80,7 +82,7 @@ class DebianSwtpm:
         """Ends the process if it still runs and removes what was made for it."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=PATIENCE)
         if self._directory is not None:
             shutil.rmtree(self._directory)
         self._process = self._directory = None
@@ -88,9 +90,9 @@ class DebianSwtpm:
     def kill(self):
         """Ends the process as a crash would."""
         self._process.kill()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE)
 
-    def wait(self, timeout=10):
+    def wait(self, timeout=PATIENCE):
         """Waits until the process has ended by itself (after SHUTDOWN); returns its exit status."""
         return self._process.wait(timeout=timeout)
 
@@ -133,7 +135,7 @@ class DebianSwtpm:
     def _answers(self):
         try:
             with self.control_socket() as control:
-                control.settimeout(10)
+                control.settimeout(PATIENCE)
                 control.sendall(GET_CAPABILITY)
                 return len(control.recv(8)) == 8
         except OSError:

@@ -13,6 +13,8 @@ import struct
 import tempfile
 import threading
 
+from programs import PATIENCE
+
 HASH_DATA, SET_STATEBLOB = 7, 13
 
 
@@ -70,7 +72,7 @@ class FakeServer:
 
     def __exit__(self, *_):
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=20)
+        self._thread.join(timeout=PATIENCE)
         self._listener.close()
         shutil.rmtree(self._directory)
 
@@ -82,7 +84,7 @@ class FakeServer:
                 return
             self.connections += 1
             with connection:
-                connection.settimeout(20)
+                connection.settimeout(PATIENCE)
                 try:
                     while self._serve_request(connection):
                         pass

@@ -9,6 +9,9 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD_DIR = os.path.join(TREE, os.environ.get("BUILD_DIR", "build/release"))
 VARIANT = os.path.basename(BUILD_DIR)
 
+# How long a program may take, in seconds: only one that hangs takes so long.
+PATIENCE = 180
+
 # So that what a sanitizer finds is not taken for the program's own failure.
 SANITIZER_STATUS = 99
 
@@ -26,7 +29,7 @@ def debians(name):
     return os.path.join("/usr/bin", name)
 
 
-def run(program, *arguments, environment=None, timeout=20, **options):
+def run(program, *arguments, environment=None, timeout=PATIENCE, **options):
     """Runs a program to its end with no input.  Returns what subprocess.run does, with bytes."""
     sanitizer = {name: f"exitcode={SANITIZER_STATUS}" for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
     options.setdefault("stdout", subprocess.PIPE)

@@ -15,7 +15,7 @@ import tpm12
 import tpm2
 from daemon import PLUGINS, Daemon
 from disk import Disk, read_tree, write_tree
-from programs import ours
+from programs import PATIENCE, ours
 from ptm import PERMANENT, SUCCESS, VOLATILE, Control
 from recording import STRACE, NotUnderstood, Recorder
 from state_keys import StateKeys
@@ -333,7 +333,7 @@ class ToolScenario(Scenario):
 
     def run(self):
         done = subprocess.run([*self.strace(), ours("swtpm-state"), *self.arguments()],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
         if done.returncode != 0:
             raise AssertionError(done.stderr.decode())
 
