@@ -54,7 +54,7 @@ static int parse_info_flags(const char *option, char *argument, struct config *c
     error_set(error,
               "option %s: '%s' is not a number from 1 to 0xff; add up what you want to see of "
               "1 (specification), 2 (attributes), 4 (features), 8 (algorithms), 0x10 (commands), "
-              "0x20, 0x40 and 0x80 (profiles)",
+              "0x20 (active profile), 0x40 (available profiles), 0x80 (attributes in force)",
               option, argument);
     return -1;
 }

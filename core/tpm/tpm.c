@@ -339,6 +339,12 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     return response;
 }
 
+static bool needs_saved_state(uint16_t startup_type)
+{
+    return startup_type == (tpm.parameters.version == TPM_VERSION_2_0 ? TPM2_SU_STATE
+                                                                       : TPM_ST_STATE);
+}
+
 int tpm_send_startup(uint16_t type, struct error *error)
 {
     uint8_t command[TPM_STARTUP_COMMAND_SIZE];
@@ -352,8 +358,8 @@ int tpm_send_startup(uint16_t type, struct error *error)
                                                              : code == TPM_INVALID_POSTINIT;
     if (code == TPM_SUCCESS || resumed)
         return 0;
-    error_set(error, "option --flags: the TPM answered the startup command of type %u with %#x",
-              type, code);
+    error_set(error, "option --flags: the TPM answered the startup command of type %u with %#x%s",
+              type, code, needs_saved_state(type) ? "; if no state was saved, use startup-clear" : "");
     return -1;
 }
 
