@@ -10,6 +10,7 @@
 
 #include <lmdb.h>
 
+#include "../common/failure.h"
 #include "directory.h"
 #include "record.h"
 #include "result.h"
@@ -188,7 +189,7 @@ int create_files(int fd, const char *directory, mode_t mode, bool create,
                  struct swtpm_plugin_error *error)
 {
     if (!create && !exists(fd, DIRECTORY_DATA_FILE))
-        return result_fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no LMDB environment in '%s'",
+        return plugin_fail(error, SWTPM_PLUGIN_NOT_FOUND, "there is no LMDB environment in '%s'",
                            directory);
     if (exists(fd, DIRECTORY_DATA_FILE) && exists(fd, DIRECTORY_LIBRARY_LOCK_FILE) &&
         exists(fd, DIRECTORY_TPM_LOCK_FILE))

@@ -15,6 +15,7 @@
 #include <linux/magic.h>
 
 #include "../common/denial.h"
+#include "../common/failure.h"
 #include "create.h"
 #include "result.h"
 
@@ -87,7 +88,7 @@ static int sync_parent(const char *path, struct swtpm_plugin_error *error)
     char copy[PATH_MAX];
 
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
-        return result_fail(error, SWTPM_PLUGIN_INVALID, "the path '%.160s…' is too long", path);
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID, "the path '%.160s…' is too long", path);
     const char *parent = dirname(copy);
     int fd = (int)TEMP_FAILURE_RETRY(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     int status = fd < 0 || TEMP_FAILURE_RETRY(fsync(fd)) != 0 ? errno : 0;
@@ -120,7 +121,7 @@ static int check(int fd, const char *path, struct swtpm_plugin_error *error)
     if (fstatfs(fd, &file_system) != 0)
         return result_fail_status(error, errno, "cannot tell the file system of '%s'", path);
     if (directory_is_remote((uint64_t)file_system.f_type))
-        return result_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
+        return plugin_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
                            "'%s' lies on a network or FUSE file system (type %#lx), where LMDB's "
                            "shared memory does not work; use a local one, or dir://",
                            path, (unsigned long)(uint32_t)file_system.f_type);

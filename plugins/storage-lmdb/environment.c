@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
 #include "directory.h"
 #include "library.h"
-#include "result.h"
 
 static pthread_mutex_t registry_guard = PTHREAD_MUTEX_INITIALIZER;
 static struct environment *registry;
@@ -33,7 +33,7 @@ static int create(struct directory *directory, size_t map_limit, bool read_only,
 
     if (environment == NULL) {
         directory_free(directory);
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for an environment");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for an environment");
     }
     *environment = (struct environment){
         .owner = getpid(),

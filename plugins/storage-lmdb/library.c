@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
 #include "record.h"
 #include "result.h"
 #include "snapshot.h"
@@ -164,7 +165,7 @@ static int try_to_check_format(struct environment *environment, struct swtpm_plu
     status = check_format(environment, transaction, &damage);
     mdb_txn_abort(transaction);
     if (status == MDB_INCOMPATIBLE)
-        return result_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
+        return plugin_fail(error, SWTPM_PLUGIN_UNSUPPORTED,
                            "the LMDB environment in '%s' is not one that this plugin made",
                            directory);
     if (status == 0 || status == SWTPM_PLUGIN_BUSY)
@@ -177,7 +178,7 @@ static int check_library(struct environment *environment, struct swtpm_plugin_er
     int result = SWTPM_PLUGIN_BUSY;
 
     for (int i = 0; i < SNAPSHOT_TRIES && result == SWTPM_PLUGIN_BUSY; i++) {
-        result_fail(error, result, "'%s' changes too fast to be checked; try again",
+        plugin_fail(error, result, "'%s' changes too fast to be checked; try again",
                     environment->directory.path);
         result = try_to_check_format(environment, error);
     }
@@ -194,7 +195,7 @@ static int check_readers_are_seen(const char *directory, struct swtpm_plugin_err
             (int)sizeof path ||
         faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno != EROFS)
         return 0;
-    return result_fail(error, SWTPM_PLUGIN_DENIED,
+    return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                        "'%s' is in use, where it can be written, and its file system is read-only "
                        "here: stop its users, or read it there",
                        directory);
@@ -213,7 +214,7 @@ static int open_lock_file(struct environment *environment, struct swtpm_plugin_e
         return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
                                   DIRECTORY_LIBRARY_LOCK_FILE);
     if (!S_ISREG(status.st_mode) || status.st_size < SIZE_MIN)
-        return result_fail(error, SWTPM_PLUGIN_CORRUPT,
+        return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
                            "'%s/%s' is no lock file of LMDB; stop every user of the environment "
                            "and remove it",
                            directory, DIRECTORY_LIBRARY_LOCK_FILE);
@@ -232,7 +233,7 @@ static int open_data_file(struct environment *environment, size_t *used,
         return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
                                   DIRECTORY_DATA_FILE);
     if (!S_ISREG(status.st_mode))
-        return result_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file", directory,
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED, "'%s/%s' is no regular file", directory,
                            DIRECTORY_DATA_FILE);
     environment->data_size = status.st_size;
     if (environment->data_identity.inode == 0)
@@ -256,7 +257,7 @@ static int library_open_steps(struct environment *environment, struct swtpm_plug
     if (status == 0)
         status = open_checked(environment, used);
     if (status == SWTPM_PLUGIN_FENCED)
-        return result_fail(error, status, "'%s/%s' was replaced", environment->directory.path,
+        return plugin_fail(error, status, "'%s/%s' was replaced", environment->directory.path,
                            DIRECTORY_DATA_FILE);
     if (status != 0)
         return result_fail_status(error, status, "cannot open the LMDB environment '%s'",

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "result.h"
+#include "../common/failure.h"
 
 /* Address space costs nothing; what the limit protects is the disk. */
 #define MAP_SIZE_DEFAULT (SIZE_MAX / 2 < UINT64_C(64) << 30 ? SIZE_MAX / 2 : UINT64_C(64) << 30)
@@ -54,13 +54,13 @@ bool location_tpm_name_is_valid(const char *name)
 static int set_tpm(struct location *location, char *value, struct swtpm_plugin_error *error)
 {
     if (!location_tpm_name_is_valid(value))
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                            "tpm='%.160s' does not name a TPM: 1 to %d letters, digits and ._- "
                            "make a name",
                            value, LOCATION_TPM_NAME_MAX);
     location->tpm = strdup(value);
     return location->tpm == NULL
-               ? result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location")
+               ? plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location")
                : 0;
 }
 
@@ -84,7 +84,7 @@ static int set_map_size(struct location *location, char *value, struct swtpm_plu
     unsigned shift = unit_shift(end);
     if (end == value || shift == UINT32_MAX || number > SIZE_MAX / 2 >> shift ||
         number << shift < MAP_SIZE_MIN)
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                            "mapsize='%.160s' is no size: bytes, or a number with K, M, G or T, "
                            "from 1M on",
                            value);
@@ -98,7 +98,7 @@ static int set_mode(struct location *location, char *value, struct swtpm_plugin_
 
     if (length == 0 || length > 4 || strspn(value, "01234567") != length ||
         strtoul(value, NULL, 8) > 0777)
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                            "mode='%.160s' is no file mode: octal, at most 0777", value);
     location->mode = (mode_t)strtoul(value, NULL, 8);
     return 0;
@@ -121,23 +121,23 @@ static int set_parameter(struct location *location, char *text, bool seen[PARAME
     char *value = strchr(text, '=');
 
     if (value == NULL)
-        return result_fail(error, SWTPM_PLUGIN_INVALID, "'%.160s' in the location is no NAME=VALUE",
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID, "'%.160s' in the location is no NAME=VALUE",
                            text);
     *value++ = '\0';
     for (size_t i = 0; i < PARAMETER_COUNT; i++) {
         if (strcmp(text, parameters[i].name) != 0)
             continue;
         if (seen[i])
-            return result_fail(error, SWTPM_PLUGIN_INVALID, "%s= stands twice in the location",
+            return plugin_fail(error, SWTPM_PLUGIN_INVALID, "%s= stands twice in the location",
                                text);
         seen[i] = true;
         if (!percent_decode(value))
-            return result_fail(error, SWTPM_PLUGIN_INVALID,
+            return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                                "'%.160s' in the location has a %% that %%01 to %%FF do not cover",
                                value);
         return parameters[i].set(location, value, error);
     }
-    return result_fail(error, SWTPM_PLUGIN_INVALID,
+    return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                        "'%.160s=' in the location is unknown; tpm=, mapsize= and mode= are known",
                        text);
 }
@@ -160,11 +160,11 @@ static int parse(char *text, struct location *location, struct swtpm_plugin_erro
     if (query != NULL)
         *query++ = '\0';
     if (!percent_decode(text) || *text == '\0')
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                            "the location does not begin with a proper path");
     location->path = strdup(text);
     if (location->path == NULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location");
     return query == NULL ? 0 : parse_parameters(location, query, error);
 }
 
@@ -174,7 +174,7 @@ int location_parse_place(const char *text, mode_t mode, struct location *locatio
     *location = (struct location){.map_size = MAP_SIZE_DEFAULT, .mode = mode};
     char *copy = strdup(text);
     if (copy == NULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a location");
     int result = parse(copy, location, error);
     free(copy);
     if (result != 0)
@@ -190,7 +190,7 @@ int location_parse(const char *text, mode_t mode, struct location *location,
     if (result != 0 || location->tpm != NULL)
         return result;
     location_free(location);
-    return result_fail(error, SWTPM_PLUGIN_INVALID,
+    return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                        "the location '%.160s' names no TPM; write PATH?tpm=NAME, where "
                        "'swtpm-state list' shows the names there are",
                        text);

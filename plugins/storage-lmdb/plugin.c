@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "../common/announce.h"
+#include "../common/failure.h"
+#include "../common/value_name.h"
 #include "directory.h"
 #include "environment.h"
 #include "location.h"
@@ -58,7 +60,7 @@ static int resolve_tpm(struct swtpm_storage *storage, const char *tpm, uint32_t 
         result =
             environment_write(storage->environment, true, add_tpm, &search, "add a TPM", error);
     else if (result == SWTPM_PLUGIN_NOT_FOUND)
-        result_fail(error, result, "there is no TPM '%s' in the LMDB environment '%s'", tpm,
+        plugin_fail(error, result, "there is no TPM '%s' in the LMDB environment '%s'", tpm,
                     environment_directory(storage->environment));
     storage->number = search.number;
     return result;
@@ -78,7 +80,7 @@ static int open_in_environment(struct swtpm_storage *storage, const struct locat
         return result;
     storage->tpm = strdup(location->tpm);
     if (storage->tpm == NULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
     if (storage->read_only)
         return 0;
     return tpm_lock_open(&storage->lock, environment_directory(storage->environment),
@@ -92,7 +94,7 @@ static int open_location(const struct location *location,
     struct swtpm_storage *opened = calloc(1, sizeof *opened);
 
     if (opened == NULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
     opened->read_only = (parameters->flags & SWTPM_STORAGE_READ_ONLY) != 0;
     int result = environment_acquire(location, parameters->flags, &opened->environment, error);
     if (result != 0)
@@ -141,7 +143,7 @@ static void lmdb_close(struct swtpm_storage *storage)
 static int lmdb_lock(struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
     if (storage->read_only)
-        return result_fail(error, SWTPM_PLUGIN_DENIED,
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "cannot lock TPM '%s': it was opened for reading only", storage->tpm);
     return tpm_lock_take(&storage->lock, storage->tpm, error);
 }
@@ -153,43 +155,30 @@ static int lmdb_unlock(struct swtpm_storage *storage, struct swtpm_plugin_error 
 
 /* -------------------------------------------------------------------------------------- values */
 
-static int check_name(const char *name, struct swtpm_plugin_error *error)
-{
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
-
-    if (length > 0 && length <= SWTPM_STORAGE_NAME_MAX && name[length] == '\0' && name[0] != '.' &&
-        name[0] != '-')
-        return 0;
-    return result_fail(error, SWTPM_PLUGIN_INVALID,
-                       "'%.80s' does not name a value: 1 to %d of a-z, 0-9, . and - make a name, "
-                       "the first of them a letter or digit",
-                       name, SWTPM_STORAGE_NAME_MAX);
-}
-
-/* Replaces LMDB's words by what they mean here. */
+/* Says which value of which TPM it was: those below know records and pages only. */
 static int explain(const struct swtpm_storage *storage, const char *name, int result,
                    struct swtpm_plugin_error *error)
 {
     if (result == SWTPM_PLUGIN_NOT_FOUND)
-        return result_fail(error, result, "TPM '%s' has no value '%s' in '%s'", storage->tpm, name,
+        return plugin_fail(error, result, "TPM '%s' has no value '%s' in '%s'", storage->tpm, name,
                            environment_directory(storage->environment));
-    if (result == SWTPM_PLUGIN_CORRUPT)
-        return result_fail(error, result,
-                           "the value '%s' of TPM '%s' in '%s' is damaged; restore it from a "
-                           "backup",
-                           name, storage->tpm, environment_directory(storage->environment));
+    if (result == SWTPM_PLUGIN_CORRUPT) {
+        const struct swtpm_plugin_error damage = *error;
+        return plugin_fail(error, result, "the value '%s' of TPM '%s': %s", name, storage->tpm,
+                           damage.message);
+    }
     return result;
 }
 
 static int check_writable(const struct swtpm_storage *storage, struct swtpm_plugin_error *error)
 {
     if (storage->read_only)
-        return result_fail(error, SWTPM_PLUGIN_DENIED,
+        return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "TPM '%s' in '%s' was opened for reading only", storage->tpm,
                            environment_directory(storage->environment));
     int status = tpm_lock_check(&storage->lock);
     if (status == SWTPM_PLUGIN_FENCED)
-        return result_fail(error, status,
+        return plugin_fail(error, status,
                            "the lock file in '%s' was removed while TPM '%s' held its lock",
                            environment_directory(storage->environment), storage->tpm);
     if (status != 0)
@@ -229,7 +218,7 @@ static int lmdb_get(struct swtpm_storage *storage, const char *name, struct swtp
                     size_t *size, struct swtpm_plugin_error *error)
 {
     struct value_call call = {.storage = storage, .name = name, .buffer = buffer, .size = size};
-    int result = check_name(name, error);
+    int result = value_name_check(name, error);
 
     if (result == 0)
         result = environment_read(storage->environment, get_value, &call, "read a value", error);
@@ -239,7 +228,7 @@ static int lmdb_get(struct swtpm_storage *storage, const char *name, struct swtp
 static int change_value(struct swtpm_storage *storage, struct value_call *call, uint32_t flags,
                         environment_body body, const char *what, struct swtpm_plugin_error *error)
 {
-    int result = check_name(call->name, error);
+    int result = value_name_check(call->name, error);
 
     if (result == 0)
         result = check_writable(storage, error);
@@ -255,7 +244,7 @@ static int lmdb_put(struct swtpm_storage *storage, const char *name, struct swtp
     struct value_call call = {.storage = storage, .name = name, .value = value};
 
     if (value.size > SWTPM_STORAGE_VALUE_MAX)
-        return result_fail(error, SWTPM_PLUGIN_INVALID,
+        return plugin_fail(error, SWTPM_PLUGIN_INVALID,
                            "the value '%.80s' has %zu bytes, and %lu are the most", name,
                            value.size, (unsigned long)SWTPM_STORAGE_VALUE_MAX);
     return change_value(storage, &call, flags, put_value, "write a value", error);

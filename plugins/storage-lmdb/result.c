@@ -48,32 +48,14 @@ int result_of_status(int status)
     return SWTPM_PLUGIN_IO;
 }
 
-__attribute__((format(printf, 2, 0))) static size_t
-set_message(struct swtpm_plugin_error *error, const char *format, va_list arguments)
-{
-    int length = vsnprintf(error->message, sizeof error->message, format, arguments);
-    if (length < 0)
-        return 0;
-    return (size_t)length < sizeof error->message ? (size_t)length : sizeof error->message - 1;
-}
-
-int result_fail(struct swtpm_plugin_error *error, int result, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    set_message(error, format, arguments);
-    va_end(arguments);
-    return result;
-}
-
 int result_fail_status(struct swtpm_plugin_error *error, int status, const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    size_t used = set_message(error, format, arguments);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    size_t used = strlen(error->message);
     snprintf(error->message + used, sizeof error->message - used, ": %s%s", mdb_strerror(status),
              advice_for(status));
     return result_of_status(status);

@@ -13,11 +13,7 @@
 /* The enum swtpm_plugin_result that a status means to the host. */
 int result_of_status(int status);
 
-/* Sets the message and returns `result`. */
-int result_fail(struct swtpm_plugin_error *error, int result, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Sets the message, with ": " and the text of the status behind it, and returns its result. */
+/* As plugin_fail_errno (common/failure.h), for any status. */
 int result_fail_status(struct swtpm_plugin_error *error, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/failure.h"
 #include "directory.h"
 #include "environment.h"
 #include "location.h"
 #include "record.h"
-#include "result.h"
 
 /* Names one behind the other, each with its NUL. */
 struct names {
@@ -59,7 +59,7 @@ static int visit_names(const char *place, const struct names *names, swtpm_store
     int result = 0;
 
     if (location == NULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to list TPMs");
+        return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory to list TPMs");
     strcpy(location, place);
     strcpy(location + length, strchr(place, '?') == NULL ? "?tpm=" : "&tpm=");
     char *name = location + length + strlen("?tpm=");

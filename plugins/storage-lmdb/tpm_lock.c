@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/failure.h"
 #include "directory.h"
 #include "result.h"
 
@@ -70,8 +71,8 @@ static int report_busy(const struct tpm_lock *lock, const char *tpm,
     long holder = read_process_id(lock);
 
     if (holder <= 0)
-        return result_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by another process", tpm);
-    return result_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by process %ld", tpm, holder);
+        return plugin_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by another process", tpm);
+    return plugin_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by process %ld", tpm, holder);
 }
 
 int tpm_lock_take(struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error)

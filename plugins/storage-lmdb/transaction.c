@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "../common/failure.h"
 #include "../common/read_only.h"
 #include "library.h"
 #include "result.h"
@@ -158,30 +159,35 @@ static int report(struct environment *environment, const struct work *work, int 
     const char *directory = environment->directory.path;
 
     if (status == MDB_MAP_FULL)
-        return result_fail(error, SWTPM_PLUGIN_NO_SPACE,
+        return plugin_fail(error, SWTPM_PLUGIN_NO_SPACE,
                            "cannot %s: the LMDB environment '%s' has reached its limit of %zu "
                            "bytes; raise mapsize=",
                            what, directory, map_limit_of(environment));
     if (status == SWTPM_PLUGIN_FENCED)
-        return result_fail(error, status,
+        return plugin_fail(error, status,
                            "cannot %s: a file of the LMDB environment '%s' was removed, or its "
                            "lock.mdb cut off, while it was in use",
                            what, directory);
     if (status == SWTPM_PLUGIN_BUSY)
-        return result_fail(error, status,
+        return plugin_fail(error, status,
                            "cannot %s: the LMDB environment '%s' changes too fast; try again",
                            what, directory);
     if (work->damage.what != NULL)
         return verify_report(&work->damage, status, directory, error);
+    if (status == MDB_CORRUPTED)
+        return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
+                           "'%s' is damaged: a record in it is not as it was stored; restore it "
+                           "from a backup",
+                           directory);
     if (status == SWTPM_PLUGIN_CORRUPT)
-        return result_fail(error, status,
+        return plugin_fail(error, status,
                            "cannot %s: the LMDB environment '%s' was cut off while it was in use; "
                            "restore it from a backup",
                            what, directory);
     if (status == SWTPM_PLUGIN_NO_MEMORY)
-        return result_fail(error, status, "cannot %s: no memory to check '%s'", what, directory);
+        return plugin_fail(error, status, "cannot %s: no memory to check '%s'", what, directory);
     if (status == SWTPM_PLUGIN_TOO_SMALL)
-        return result_fail(error, status, "cannot %s: the buffer is smaller than the value", what);
+        return plugin_fail(error, status, "cannot %s: the buffer is smaller than the value", what);
     return result_fail_status(error, status, "cannot %s in the LMDB environment '%s'", what,
                               directory);
 }

@@ -11,6 +11,7 @@
 
 #include <lmdb.h>
 
+#include "../common/failure.h"
 #include "result.h"
 
 #define META_MAGIC UINT32_C(0xbeefc0de)
@@ -705,13 +706,13 @@ int verify_report(const struct verify_damage *damage, int status, const char *pa
                   struct swtpm_plugin_error *error)
 {
     if (damage->what != NULL)
-        return result_fail(error, SWTPM_PLUGIN_CORRUPT,
+        return plugin_fail(error, SWTPM_PLUGIN_CORRUPT,
                            "'%s' is damaged: %s (page %zu); restore it from a backup", path,
                            damage->what, damage->page);
     if (status == SWTPM_PLUGIN_CORRUPT)
-        return result_fail(error, status, "'%s' is damaged: it became shorter", path);
+        return plugin_fail(error, status, "'%s' is damaged: it became shorter", path);
     if (status == SWTPM_PLUGIN_NO_MEMORY)
-        return result_fail(error, status, "no memory to check '%s'", path);
+        return plugin_fail(error, status, "no memory to check '%s'", path);
     return result_fail_status(error, status, "cannot read '%s'", path);
 }
 

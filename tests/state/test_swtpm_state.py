@@ -264,7 +264,7 @@ class StateTool(unittest.TestCase):
         done = self.list_at(uri)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr.decode(),
-                         rf"the value '{PERMANENT}' of TPM 'second' in .* is damaged[^\n]*\n"
+                         rf"the value '{PERMANENT}' of TPM 'second': .* is damaged[^\n]*\n"
                          r".*1 of 3 TPMs in .* cannot be read\n$")
         self.assertEqual(done.stdout.decode().count(PERMANENT), 2)
         self.assertIn("?tpm=third", done.stdout.decode())

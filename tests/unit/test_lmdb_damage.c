@@ -346,6 +346,26 @@ static void a_value_whose_pages_have_another_number_is_not_replaced(void **state
     restore(size);
 }
 
+static void damage_found_by_a_read_is_told_with_the_value_and_the_page(void **state)
+{
+    (void)state;
+    struct swtpm_plugin_error error = {""};
+    char data[VALUE_SIZE];
+    size_t found;
+
+    restore(size);
+    struct swtpm_storage *storage = open_store(&error);
+    assert_non_null(storage);
+    damage_page_numbers(LEAF, 2);
+    assert_int_equal(
+        OPS->get(storage, "v1", (struct swtpm_buffer){data, sizeof data}, &found, &error),
+        SWTPM_PLUGIN_CORRUPT);
+    assert_non_null(strstr(error.message, "the value 'v1' of TPM 'a'"));
+    assert_non_null(strstr(error.message, "(page "));
+    OPS->close(storage);
+    restore(size);
+}
+
 /* What LMDB's format (mdb.c: MDB_meta) says of the last commit. */
 struct roots {
     uint64_t free_tree;
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test(random_damage_is_survived),
         cmocka_unit_test(records_that_share_bytes_are_refused),
         cmocka_unit_test(a_value_whose_pages_have_another_number_is_not_replaced),
+        cmocka_unit_test(damage_found_by_a_read_is_told_with_the_value_and_the_page),
         cmocka_unit_test(notes_that_belong_to_memory_are_not_obeyed),
         cmocka_unit_test(a_page_in_use_that_is_called_free_is_noticed),
         cmocka_unit_test(free_pages_of_an_impossible_transaction_are_refused),
