@@ -40,7 +40,7 @@ static int parse_migration_key(const char *option, char *argument, struct config
     return migration_key_options_parse(option, argument, &config->migration_key, error);
 }
 
-/* All flags of GET_INFO together (COMPAT §3). */
+/* All flags of GET_INFO together (swtpm-ptm(4), PTM_GET_INFO). */
 #define INFO_FLAGS 0xff
 
 static int parse_info_flags(const char *option, char *argument, struct config *config,

@@ -10,8 +10,8 @@
 #include "util/suboptions.h"
 
 /*
- * Every option of swtpm_cuse (COMPAT §1 and those of this program alone).  This table drives the
- * parser, --help and the suggestion for an unknown option.
+ * Every option of swtpm_cuse (swtpm_cuse(8)).  This table drives the parser, --help and the
+ * suggestion for an unknown option.
  */
 
 enum option_group {

@@ -5,7 +5,7 @@
 #include "util/error.h"
 
 /*
- * The file that tells the daemon's process id (--pid, COMPAT §1).
+ * The file that tells the daemon's process id (swtpm_cuse(8), --pid).
  *
  * It is opened early, with the rights and the root directory that the process was started with,
  * and gets its one line when the device works; until then it is empty.  While the daemon lives it

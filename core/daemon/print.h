@@ -8,8 +8,8 @@
 #include "util/error.h"
 
 /*
- * What the options print on standard output instead of serving a device.  JSON has the spacing of
- * COMPAT §1, since scripts match it with regular expressions.
+ * What the options print on standard output instead of serving a device.  JSON is
+ * spaced as the original's, since scripts match it with regular expressions.
  */
 
 /* Does what config->action says; the action is any but CONFIG_SERVE.  On failure nothing was

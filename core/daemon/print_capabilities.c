@@ -82,7 +82,7 @@ static void print_rsa_key_sizes(struct array *features)
     }
 }
 
-/* In the order of COMPAT §1. */
+/* In the original's order, since scripts match several of them with one pattern. */
 static int print_features(const struct config *config, struct array *features, struct error *error)
 {
     struct plugins plugins = {.wanted_crypto = config->crypto_plugin};

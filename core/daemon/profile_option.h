@@ -7,7 +7,7 @@
 #include "daemon/config.h"
 #include "util/error.h"
 
-/* What --profile asks for (COMPAT §1): the profile of a TPM 2 that is made. */
+/* What --profile asks for (swtpm_cuse(8)): the profile of a TPM 2 that is made. */
 
 /* Largest profile that is read from a file or descriptor, in bytes; libtpms' own have some KiB. */
 #define PROFILE_OPTION_SIZE_MAX (64 * 1024)

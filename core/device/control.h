@@ -9,8 +9,8 @@
 #include "device/session.h"
 
 /*
- * The control interface: one handler for each ioctl (COMPAT §3; swtpm-ptm(4)).  Requests are
- * answered at once, or parked until the worker is free.  The loop's thread only.
+ * The control interface: one handler for each ioctl (swtpm-ptm(4)).  Requests are answered at once,
+ * or parked until the worker is free.  The loop's thread only.
  */
 
 struct control {

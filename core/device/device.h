@@ -8,8 +8,8 @@
 #include "util/error.h"
 
 /*
- * The character device /dev/NAME: CUSE by libfuse, served by one loop (DESIGN §2).  What each call
- * of a client does is said in session.h.
+ * The character device /dev/NAME: CUSE by libfuse, served by one loop.  What each call of a client
+ * does is said in session.h.
  *
  * The TPM must be configured and the worker started before device_serve.  All functions belong to
  * the loop's thread, but for device_wake.

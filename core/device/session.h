@@ -3,7 +3,7 @@
 #define DEVICE_SESSION_H
 
 /*
- * What a client sees: each call on /dev/NAME in each state (COMPAT §2 and §3).
+ * What a client sees: each call on /dev/NAME in each state (swtpm-ptm(4)).
  *
  * A SESSION is one open of the device.  Any number may exist.  Duplicated and inherited descriptors
  * share their session.

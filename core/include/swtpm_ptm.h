@@ -3,11 +3,11 @@
 #define SWTPM_PTM_H
 
 /*
- * The control interface of the CUSE TPM: ioctls on /dev/NAME (COMPAT §3).  Each structure travels
- * in host byte order with natural C alignment.  Where a call takes arguments, its structure is a
- * union: the caller fills `request`, the TPM answers in `response` over it.  `result` is always a
- * TPM result code, 0 for success.  The socket transport of other emulators uses the same numbers
- * plus one, and big-endian fields.
+ * The control interface of the CUSE TPM: ioctls on /dev/NAME (swtpm-ptm(4)).  Each structure
+ * travels in host byte order with natural C alignment.  Where a call takes arguments, its structure
+ * is a union: the caller fills `request`, the TPM answers in `response` over it.  `result` is
+ * always a TPM result code, 0 for success.  The socket transport of other emulators uses the same
+ * numbers plus one, and big-endian fields.
  */
 
 #include <linux/ioctl.h>
@@ -47,7 +47,7 @@
 
 /* State flags: in requests of GET_STATEBLOB, the state is wanted decrypted; in its responses and in
  * requests of SET_STATEBLOB, the state in the blob is encrypted with the state key.  Whether the
- * whole is encrypted with a migration key stands in the blob's own header (COMPAT §4). */
+ * whole is encrypted with a migration key stands in the blob's own header (doc/state-format.md). */
 #define PTM_STATE_FLAG_DECRYPTED UINT32_C(1)
 #define PTM_STATE_FLAG_ENCRYPTED UINT32_C(2)
 

@@ -10,7 +10,7 @@
 
 /*
  * Writes what --print-plugins tells: every plugin that would be found, and for one that would be
- * refused the reason; with the spacing of COMPAT §1:
+ * refused the reason; spaced as --print-capabilities is:
  *
  *   { "type": "swtpm", "plugins": [ { "kind": "storage", "name": "dir", "path": "/….so",
  *     "version": "0.1.0", "abi": 1, "summary": "…", "capabilities": [ "durable", "lock" ],

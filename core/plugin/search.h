@@ -6,7 +6,7 @@
 #include "util/error.h"
 
 /*
- * Finding, checking and loading plugin files (DESIGN §3).
+ * Finding, checking and loading plugin files (swtpm-plugin(3), FILES).
  *
  * Directories are searched in this order: `directory` (--plugin-dir), $SWTPM_PLUGIN_DIR (ignored
  * where secure_getenv(3) ignores it), the compiled-in SWTPM_PLUGIN_DIRECTORY.  The first that holds

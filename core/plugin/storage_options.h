@@ -8,7 +8,7 @@
 #include "util/error.h"
 #include "util/suboptions.h"
 
-/* The sub-options of --tpmstate (COMPAT §1), for the daemon and the tools. */
+/* The sub-options of --tpmstate (swtpm_cuse(8)), for the daemon and the tools. */
 extern const struct suboption_set storage_suboptions;
 
 struct storage_options {

@@ -10,8 +10,8 @@
 #include "util/error.h"
 
 /*
- * The sandbox as the start-up code sees it (DESIGN §4): what is needed is collected while things
- * are opened, and what was not collected is out of reach once it closes.
+ * The sandbox as the start-up code sees it: what is needed is collected while things are opened,
+ * and what was not collected is out of reach once it closes.
  *
  *     sandbox_open                   with the action and the features of the command line
  *     sandbox_allow_calls            once for each loaded plugin

@@ -8,9 +8,9 @@
 #include "util/buffer.h"
 
 /*
- * Encryption as the original does it (COMPAT §4): AES-CBC, then HMAC-SHA256 with the same key over
- * the ciphertext and the whole IV.  The IV is as long as the key, and its first 16 bytes are used.
- * The padding goes up to a multiple of the key's length.
+ * Encryption as the original does it (doc/state-format.md §4): AES-CBC, then HMAC-SHA256 with the
+ * same key over the ciphertext and the whole IV.  The IV is as long as the key, and its first 16
+ * bytes are used. The padding goes up to a multiple of the key's length.
  */
 
 #define CBC_HMAC_SIZE 32

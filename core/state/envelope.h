@@ -11,8 +11,8 @@
 
 /*
  * What a stored state looks like: header and TLVs around the plain bytes, encrypted where there is
- * a key (COMPAT §4, doc/state-format.md).  Pure functions on byte ranges.  Messages say what is
- * wrong with the bytes; the caller puts their name before it.
+ * a key (doc/state-format.md).  Pure functions on byte ranges.  Messages say what is wrong with the
+ * bytes; the caller puts their name before it.
  */
 
 /* Largest plain state that is wrapped, in bytes: with all that is put around it, it stays below the

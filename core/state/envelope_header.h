@@ -10,8 +10,8 @@
 #include "util/error.h"
 
 /*
- * The 10 bytes before everything that is stored or migrated (COMPAT §4): u8 version, u8 minimum
- * version, u16 header size, u16 flags, u32 total size with the header, all big-endian.
+ * The 10 bytes before everything that is stored or migrated (doc/state-format.md §2): u8 version,
+ * u8 minimum version, u16 header size, u16 flags, u32 total size with the header, all big-endian.
  */
 
 #define ENVELOPE_HEADER_SIZE 10

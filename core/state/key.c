@@ -45,7 +45,7 @@ static int take_binary(struct state_key *key, struct swtpm_bytes contents, struc
 static int derive_by_pbkdf2(struct state_key *key, struct swtpm_bytes passphrase,
                             struct error *error)
 {
-    /* What the original does (COMPAT §4), kept so that its states open. */
+    /* What the original does (doc/state-format.md §6), kept so that its states open. */
     enum { ROUNDS = 1000 };
     const struct swtpm_bytes salt = {"swtpm", strlen("swtpm")};
 

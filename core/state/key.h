@@ -9,9 +9,10 @@
 
 /*
  * Keys for states (--key) and for state blobs (--migration-key): read from a file or descriptor,
- * or derived from a passphrase (COMPAT §1 and §4).  Key material lives in one locked allocation
- * that stays out of core dumps, and is wiped when freed.  A forked child does not inherit the lock
- * (mlock(2)): load keys in the process that uses them.  A key is used by one thread at a time.
+ * or derived from a passphrase (doc/state-format.md §6).  Key material lives in one locked
+ * allocation that stays out of core dumps, and is wiped when freed.  A forked child does not
+ * inherit the lock (mlock(2)): load keys in the process that uses them.  A key is used by one
+ * thread at a time.
  */
 
 struct state_key;

@@ -6,8 +6,8 @@
 #include "util/error.h"
 
 /* Reads a key of exactly `key.size` bytes from hexadecimal text: an optional 0x, then two digits a
- * byte, ending at white space or at the end of the text (COMPAT §4).  0, or -1 with a message that
- * tells positions and numbers, never digits. */
+ * byte, ending at white space or at the end of the text (doc/state-format.md §6).  0, or -1 with a
+ * message that tells positions and numbers, never digits. */
 int key_hex_parse(struct swtpm_bytes text, struct swtpm_buffer key, struct error *error);
 
 #endif

@@ -6,7 +6,7 @@
 #include "util/error.h"
 #include "util/suboptions.h"
 
-/* The sub-options of --key and --migration-key (COMPAT §1), for the daemon and the tools.  The
+/* The sub-options of --key and --migration-key (swtpm_cuse(8)), for the daemon and the tools.  The
  * offsets are those of struct key_parameters. */
 extern const struct suboption_set key_suboptions;
 extern const struct suboption_set migration_key_suboptions;

@@ -11,9 +11,9 @@
 #include "util/buffer.h"
 
 /*
- * One layer of an envelope: plain bytes or encrypted ones, as TLVs (COMPAT §4).  A state has the
- * state layer, encrypted with --key; a state blob has that within the migration layer, encrypted
- * with --migration-key.
+ * One layer of an envelope: plain bytes or encrypted ones, as TLVs (doc/state-format.md §3).  A
+ * state has the state layer, encrypted with --key; a state blob has that within the migration
+ * layer, encrypted with --migration-key.
  */
 
 enum layer {

@@ -133,7 +133,7 @@ static TPM_RESULT check_flags(const struct state_blob_keys *keys,
     return TPM_SUCCESS;
 }
 
-/* A key is for what is encrypted; the rest is taken as it is (COMPAT §4). */
+/* A key is for what is encrypted; the rest is taken as it is (swtpm-ptm(4), PTM_SET_STATEBLOB). */
 static const struct state_key *key_for(const struct state_key *key,
                                        const struct envelope_header *header, uint16_t flag)
 {

@@ -12,13 +12,13 @@
 #include "util/error.h"
 
 /*
- * State blobs: states on the way from one TPM to another (COMPAT §4, "A blob got with
- * GET_STATEBLOB").  Pure functions: nothing is stored, nothing is remembered.  Results and messages
- * as in state_store.h, and TPM_KEYNOTFOUND (0xD) where a key is needed and not there.  The caller
- * puts the name of the blob before the message.
+ * State blobs: states on the way from one TPM to another (doc/state-format.md §3).  Pure functions:
+ * nothing is stored, nothing is remembered.  Results and messages as in state_store.h, and
+ * TPM_KEYNOTFOUND (0xD) where a key is needed and not there.  The caller puts the name of the blob
+ * before the message.
  */
 
-/* Largest blob taken or given, in bytes (COMPAT §3). */
+/* Largest blob taken or given, in bytes (swtpm-ptm(4), PTM_SET_STATEBLOB). */
 #define STATE_BLOB_MAX (512 * 1024)
 
 struct state_blob_keys {

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a TPM stores and what it is called in a store (COMPAT §4). */
+/* What a TPM stores and what it is called in a store (doc/state-format.md §1). */
 
 enum tpm_version {
     TPM_VERSION_1_2,
     TPM_VERSION_2_0
 };
 
-/* The numbers are those of the blob types of the control interface (COMPAT §3). */
+/* The numbers are those of the blob types of the control interface (swtpm_ptm.h). */
 enum state_type {
     STATE_PERMANENT = 1,
     STATE_VOLATILE = 2,

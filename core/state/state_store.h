@@ -47,8 +47,8 @@ int state_store_new(const struct state_store_parameters *parameters, struct stat
 /* NULL is allowed.  Wipes what it remembers; the storage stays open. */
 void state_store_free(struct state_store *store);
 
-/* Takes the storage lock: one try, then `retries` more, 10 ms apart (COMPAT §5).  0 or -1; a lock
- * already held is fine.
+/* Takes the storage lock: one try, then `retries` more, 10 ms apart.  0 or -1; a lock already held
+ * is fine.
  *
  * Refused if the permanent state is no longer what was loaded or stored here last: another process
  * went on with it, and writing ours over it would lose what that has acknowledged.  What was loaded

@@ -9,7 +9,8 @@
 #include "util/buffer.h"
 #include "util/error.h"
 
-/* Tagged values (COMPAT §4): u16 tag, u32 length, data; big-endian, one after the other. */
+/* Tagged values (doc/state-format.md §3): u16 tag, u32 length, data; big-endian, one after the
+ * other. */
 
 #define TLV_HEADER_SIZE 6
 

@@ -9,7 +9,7 @@
 #include "util/error.h"
 
 /*
- * A record of what the TPM was asked and answered (--pcap, COMPAT §1): a pcapng file in which
+ * A record of what the TPM was asked and answered (swtpm_cuse(8), --pcap): a pcapng file in which
  * commands and responses are the segments of a TCP connection to port 2321 of 127.0.0.1, bare, one
  * each, which is the form that Wireshark's TPM dissector takes.  Each start of the program adds a
  * section to the file with a connection of its own.  Times are those of the call and of its end.

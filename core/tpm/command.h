@@ -17,14 +17,14 @@
 /* tag, size and ordinal (command) or result (response) */
 #define TPM_HEADER_SIZE 10
 
-/* Largest command, in bytes (COMPAT §2). */
+/* Largest command, in bytes (core/device/session.h). */
 #define TPM_COMMAND_MAX 4096
 
 /* TPM Main 1.2 part 2 §17 and TPM 2.0 part 2 §6.5.2 */
 #define TPM2_CC_STARTUP UINT32_C(0x144)
 #define TPM2_CC_SHUTDOWN UINT32_C(0x145)
 #define TPM_ORD_STARTUP UINT32_C(0x99)
-/* Vendor command: header and one byte of locality (COMPAT §3). */
+/* Vendor command: header and one byte of locality (swtpm_cuse(8), allow-set-locality). */
 #define TPM_CC_SET_LOCALITY UINT32_C(0x20001000)
 
 /* TPM 2.0 part 2 §6.6 */

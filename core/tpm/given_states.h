@@ -10,9 +10,9 @@
 #include "util/buffer.h"
 
 /*
- * The states that a client has set for the next start (SET_STATEBLOB, COMPAT §3).  libtpms keeps
- * them until a start, be it one that fails: the next one would then be that of an older TPM, of one
- * without its volatile state, or of a new one.  So they are kept here until a start succeeds.
+ * The states that a client has set for the next start (SET_STATEBLOB).  libtpms keeps them until a
+ * start, be it one that fails: the next one would then be that of an older TPM, of one without its
+ * volatile state, or of a new one.  So they are kept here until a start succeeds.
  *
  * libtpms has no context pointers, so neither has this file.  Thread: that which may enter libtpms
  * (worker.h).

@@ -14,7 +14,8 @@
  * thread at a time.
  */
 
-/* Flags of tpm_info (COMPAT §3, GET_INFO).  A library that does not know a flag ignores it. */
+/* Flags of tpm_info (swtpm-ptm(4), PTM_GET_INFO).  A library that does not know a flag ignores it.
+ */
 enum tpm_info_flag {
     TPM_INFO_SPECIFICATION = 1,
     TPM_INFO_ATTRIBUTES = 2,

@@ -9,10 +9,11 @@
 #include "util/error.h"
 
 /*
- * When the storage lock is held (COMPAT §5).  Normally from the start of the process to its end.
- * With --migration incoming it is taken when the last blob has arrived or the first command comes;
- * with release-lock-outgoing it is given back once the savestate blob has been fetched after the
- * permanent and the volatile one, and the next command, INIT or LOCK_STORAGE takes it again.
+ * When the storage lock is held (swtpm_cuse(8), --migration).  Normally from the start of the
+ * process to its end. With --migration incoming it is taken when the last blob has arrived or the
+ * first command comes; with release-lock-outgoing it is given back once the savestate blob has been
+ * fetched after the permanent and the volatile one, and the next command, INIT or LOCK_STORAGE
+ * takes it again.
  *
  * While the lock should be held but is not, nothing is stored.  Every function belongs to the
  * thread that uses the state store at that time, but for storage_lock_is_missing, which any may

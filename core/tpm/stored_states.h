@@ -7,8 +7,8 @@
 
 /*
  * The stored states, as libtpms and the control calls use them: a lock that is still deferred
- * (--migration incoming, COMPAT §5) is taken before anything is written, since a new TPM may have
- * to be stored before its first command; and failures are logged.
+ * (--migration incoming) is taken before anything is written, since a new TPM may have to be stored
+ * before its first command; and failures are logged.
  *
  * Thread: as the state store.  Results as in state_store.h.
  */

@@ -23,7 +23,7 @@
  * tpm_announce_command and tpm_allow_lock_waiting may be called by the loop at any time.
  *
  * States: stopped (after tpm_configure) and running (after tpm_start).  What needs a running TPM
- * returns TPM_BAD_ORDINAL while it is stopped, as COMPAT §3 says.  Results are TPM result codes.
+ * returns TPM_BAD_ORDINAL while it is stopped, as swtpm-ptm(4) says.  Results are TPM result codes.
  */
 
 struct tpm_parameters {
@@ -47,8 +47,9 @@ int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
  * removed once it was read.  A failure is logged, and leaves what was set for the next start. */
 TPM_RESULT tpm_start(bool delete_volatile);
 
-/* Ends a running TPM: TPM2_Shutdown if due (COMPAT §3, "Behaviour"), then libtpms' end.  The TPM is
- * stopped in each case; a failure, which is logged, says that its state could not be stored. */
+/* Ends a running TPM: TPM2_Shutdown if due (swtpm-ptm(4), PTM_SHUTDOWN), then libtpms' end.  The
+ * TPM is stopped in each case; a failure, which is logged, says that its state could not be stored.
+ */
 TPM_RESULT tpm_stop(void);
 
 bool tpm_is_running(void);
@@ -111,7 +112,7 @@ TPM_RESULT tpm_set_buffer_size(uint32_t wanted, uint32_t *size, uint32_t *minimu
 TPM_RESULT tpm_get_state_blob(enum state_type type, bool decrypted, struct buffer *blob,
                               bool *encrypted);
 
-/* Tells that a client has fetched a whole blob: may release the storage lock (COMPAT §5). */
+/* Tells that a client has fetched a whole blob: may release the storage lock (storage_lock.h). */
 void tpm_state_blob_fetched(enum state_type type);
 
 /* Takes a blob as the state for the next start that succeeds; an empty one clears that state. */

@@ -8,8 +8,8 @@
 
 /*
  * The worker: one thread that runs slow TPM work beside the loop, so that the loop goes on
- * answering (DESIGN §2).  It decides who is in libtpms: the worker from worker_run until the loop
- * has called worker_finish, and the loop at all other times.
+ * answering.  It decides who is in libtpms: the worker from worker_run until the loop has called
+ * worker_finish, and the loop at all other times.
  *
  * All functions belong to the loop's thread.
  */

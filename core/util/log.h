@@ -14,7 +14,7 @@
  * Until log_open succeeds, and with no file given, errors go to standard error.
  */
 
-/* A message is written if its level is at most the configured one (COMPAT §1, --log). */
+/* A message is written if its level is at most the configured one (swtpm_cuse(8), --log). */
 enum log_level {
     LOG_LEVEL_NONE = 0,
     LOG_LEVEL_ERROR = 1,   /* what failed and what to do */

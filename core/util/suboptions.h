@@ -10,8 +10,8 @@
 
 /*
  * The argument of an option that is a list of sub-options: `name[=value],name[=value],…`
- * (COMPAT §1).  Empty list items are skipped.  A value that starts with '{' runs to its matching
- * '}', so that a JSON object may hold commas; braces within JSON strings do not count.
+ * (swtpm_cuse(8)).  Empty list items are skipped.  A value that starts with '{' runs to its
+ * matching '}', so that a JSON object may hold commas; braces within JSON strings do not count.
  */
 
 struct suboption {

@@ -10,10 +10,10 @@
 #include "../common/failure.h"
 
 /*
- * The lock is a write lock on the file ".lock" (COMPAT §4): an open file description lock, which
- * belongs to the handle and not to the process, and conflicts with the POSIX record locks of other
- * programs (fcntl(2)).  The kernel does not tell who holds such a lock; so the holder writes its
- * pid into the file, whose contents matter to nobody else.
+ * The lock is a write lock on the file ".lock", which the original locks too: an open file
+ * description lock, which belongs to the handle and not to the process, and conflicts with the
+ * POSIX record locks of other programs (fcntl(2)).  The kernel does not tell who holds such a lock;
+ * so the holder writes its pid into the file, whose contents matter to nobody else.
  */
 
 #define LOCK_NAME ".lock"

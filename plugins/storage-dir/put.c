@@ -12,8 +12,8 @@
 
 enum { TEMPORARY_NAME_SIZE = SWTPM_STORAGE_NAME_MAX + sizeof "TMP-" };
 
-/* TMP-00.permall for tpm-00.permall, TMP2-00.permall for tpm2-00.permall (COMPAT §4), TMP-NAME for
- * every other name.  In capitals, so it is no value's name. */
+/* TMP-00.permall for tpm-00.permall, TMP2-00.permall for tpm2-00.permall as the original has it,
+ * TMP-NAME for every other name.  In capitals, so it is no value's name. */
 static void make_temporary_name(char temporary[TEMPORARY_NAME_SIZE], const char *name)
 {
     if (strncmp(name, "tpm-", 4) == 0 || strncmp(name, "tpm2-", 5) == 0)

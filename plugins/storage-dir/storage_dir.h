@@ -9,7 +9,8 @@
 #include "swtpm_plugin.h"
 
 /*
- * The storage plugin "dir": each value is a file of its name in one directory (COMPAT §4).
+ * The storage plugin "dir": each value is a file of its name in one directory
+ * (doc/state-format.md).
  *
  * Everything happens beneath the directory's descriptor, with names that hold no slash, and never
  * through a link: a link in place of the directory, of a value, of the lock file or of a temporary

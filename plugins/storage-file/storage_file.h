@@ -9,7 +9,7 @@
 
 /*
  * The storage plugin "file": all values in one regular file or block device, in the format of the
- * original's backend-uri=file:// (COMPAT §1, doc/state-format.md section 8).
+ * original's backend-uri=file:// (doc/state-format.md §8).
  *
  * A value is written where nothing that is in use stands, and becomes the value when the table at
  * the start of the file is written, in one write of less than a sector.  Nothing is kept in memory

@@ -86,7 +86,7 @@ def stores_nothing(place):
 
 
 def state_is_encrypted(place):
-    """By the flag of the header (COMPAT §4), and with the key still where it was."""
+    """By the flag of the header (doc/state-format.md §2), and with the key still where it was."""
     state = stored(place.path(STORE))["tpm2-00.permall"]
     expect(int.from_bytes(state[4:6], "big") & 1, "the state is plain")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""State blobs in and out, by ioctl and by read and write (COMPAT §3, §4, §6)."""
+"""State blobs in and out, by ioctl and by read and write (swtpm-ptm(4))."""
 
 import errno
 import resource

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is answered while a key is being made, and how its creation is ended (COMPAT §2, §3)."""
+"""What is answered while a key is being made (swtpm-ptm(4), "States"), and how its creation is
+ended."""
 
 import errno
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Somebody sets the time of day while the daemon runs (COMPAT §6): nothing hangs, nothing expires."""
+"""Somebody sets the time of day while the daemon runs: nothing hangs, nothing expires."""
 
 import os
 import struct

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command channel: write and read (COMPAT §2)."""
+"""The command channel: write and read (core/device/session.h)."""
 
 import errno
 import os

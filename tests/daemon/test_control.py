@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each control call in each state of the TPM, and wrong ones (COMPAT §3)."""
+"""Each control call in each state of the TPM, and wrong ones (swtpm-ptm(4))."""
 
 import errno
 import hashlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands that no honest client sends, and reads of odd sizes (DESIGN §4)."""
+"""Commands that no honest client sends, and reads of odd sizes."""
 
 import random
 import struct

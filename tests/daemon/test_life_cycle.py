@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""INIT, STOP, SHUTDOWN, signals, and what survives them (COMPAT §1, §3 "Behaviour")."""
+"""INIT, STOP, SHUTDOWN, signals, and what survives them."""
 
 import errno
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who holds the state's lock, and keys at INIT and in blobs (COMPAT §2, §4, §5)."""
+"""Who holds the state's lock, and keys at INIT and in blobs."""
 
 import errno
 import time

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A TPM in use moves between two daemons (COMPAT §5): on one shared state directory, there and back,
-cancelled and half done, with and without a migration key."""
+"""A TPM in use moves between two daemons (swtpm_cuse(8), --migration): on one shared state
+directory, there and back, cancelled and half done, with and without a migration key."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ PERMANENT, VOLATILE, SAVESTATE = 1, 2, 3
 RETRY = 0x800
 
 def fetch(control):
-    """All blobs in the order of COMPAT §5: {type: (flags, blob)}."""
+    """All blobs in the order in which a migration fetches them: {type: (flags, blob)}."""
     blobs = {}
     for kind in (PERMANENT, VOLATILE, SAVESTATE):
         try:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plugins as the command sees them: --print-plugins, and what happens without a good one
-(DESIGN §3)."""
+"""The plugins as the command sees them: --print-plugins, and what happens without a good one."""
 
 import contextlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""poll() in each state of the device (DESIGN §2; COMPAT §2)."""
+"""poll() in each state of the device (core/device/session.h)."""
 
 import errno
 import select

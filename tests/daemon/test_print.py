@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What swtpm_cuse prints instead of serving, beside what Debian's swtpm prints (COMPAT §1)."""
+"""What swtpm_cuse prints instead of serving, beside what Debian's swtpm prints."""
 
 import json
 import os

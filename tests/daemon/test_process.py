@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The process: background, pid file, log, channel, errors of the start (COMPAT §1, §6)."""
+"""The process: background, pid file, log, channel, errors of the start."""
 
 import os
 import shutil
@@ -302,7 +302,7 @@ class TwoDaemons(TpmTest):
 
 
 class DamagedState(TpmTest):
-    """A state that does not load is an error; it is never replaced by a new TPM (COMPAT §6)."""
+    """A state that does not load is an error; it is never replaced by a new TPM."""
 
     def setUp(self):
         self.state = self.directory()

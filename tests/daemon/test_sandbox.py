@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a running daemon may still do: privileges, system calls and paths (DESIGN §4)."""
+"""What a running daemon may still do: privileges, system calls and paths."""
 
 import contextlib
 import ctypes

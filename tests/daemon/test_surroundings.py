@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A full or read-only file system, and state that others change while the daemon runs (COMPAT §6).
+"""A full or read-only file system, and state that others change while the daemon runs.
 
 No store that failed is answered as if it had not, the old state stays, and the log says what to do.
 """

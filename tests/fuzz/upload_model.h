@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*
- * What SET_STATEBLOB has to make of each part (core/device/session.h, "BLOB TRANSFERS"; COMPAT §3):
+ * What SET_STATEBLOB has to make of each part (core/device/session.h, "BLOB TRANSFERS"):
  * a second look, with numbers of its own, beside which the code under test is held.
  */
 

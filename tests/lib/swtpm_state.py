@@ -32,7 +32,7 @@ def stored(state_directory):
 
 
 def plain_value(state):
-    """A stored plain state as COMPAT §4 says: the header, and one item."""
+    """A stored plain state (doc/state-format.md): the header, and one item."""
     total = (16 + len(state)).to_bytes(4, "big")
     return b"\2\1\0\12\0\0" + total + b"\0\1" + len(state).to_bytes(4, "big") + state
 

@@ -14,8 +14,8 @@
 #include "tools/transport/control_channel.h"
 
 /*
- * A device that moves state blobs as COMPAT §3 says.  The linker puts __wrap_ioctl in the place of
- * ioctl(2); behind the descriptor is a pipe, from or to the device.
+ * A device that moves state blobs as swtpm-ptm(4) says.  The linker puts __wrap_ioctl in the place
+ * of ioctl(2); behind the descriptor is a pipe, from or to the device.
  */
 
 enum { BLOB_SIZE = 10000 };

@@ -404,7 +404,7 @@ static void the_plain_version_1_is_read(void **state)
     assert_memory_equal(plain.data, SECRET, strlen(SECRET));
 }
 
-/* Version 1 as COMPAT §4 says: AES-CBC with a zero IV over digest, data and padding. */
+/* Version 1 (doc/state-format.md §4.3): AES-CBC with a zero IV over digest, data and padding. */
 static void put_version_1_content(char fill, uint8_t *content, size_t size)
 {
     static const uint8_t iv[16];

@@ -245,7 +245,7 @@ static void blobs_of_version_1_are_read(void **state)
     assert_memory_equal(plain.data, "hi", 2);
 }
 
-/* AES-CBC with an IV of zeros over SHA-256(data), data and padding (COMPAT §4). */
+/* AES-CBC with an IV of zeros over SHA-256(data), data and padding (doc/state-format.md §4.3). */
 static size_t wrap_as_version_1(const struct state_key *key, const char *data, uint8_t *to)
 {
     enum { HEADER = 10, DIGEST = 32, CIPHERTEXT = 48 };

@@ -13,7 +13,7 @@
  * error, and the next one follows; what makes talking impossible ends all.
  */
 
-/* Exit statuses (COMPAT §3). */
+/* Exit statuses (swtpm_bios(8)). */
 enum boot_status {
     BOOT_GOOD = 0,
     BOOT_TPM_ERROR = 128,

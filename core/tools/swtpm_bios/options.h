@@ -15,7 +15,7 @@ enum startup {
     STARTUP_NONE         /* -n */
 };
 
-/* What the command line and the environment ask swtpm_bios to do (COMPAT §3). */
+/* What the command line and the environment ask swtpm_bios to do (swtpm_bios(8)). */
 struct options {
     bool help;
     bool version;

@@ -8,7 +8,8 @@
 #include "util/error.h"
 
 /*
- * What swtpm_ioctl can tell a TPM.  Output is that of Debian's swtpm_ioctl to the byte (COMPAT §3).
+ * What swtpm_ioctl can tell a TPM.  Its output is that of Debian's swtpm_ioctl to the byte, since
+ * scripts parse it.
  */
 
 enum command_status {

@@ -16,7 +16,7 @@
 /* Of commands and responses: tag, size, ordinal or result (TPM 2.0 Part 1 §18.1). */
 #define COMMAND_CHANNEL_HEADER_SIZE 10
 
-/* Largest response, in bytes (COMPAT §2). */
+/* Largest response, in bytes (libtpms, TPMPROP_TPM_BUFFER_MAX). */
 #define COMMAND_CHANNEL_RESPONSE_MAX 4096
 
 struct command_response {

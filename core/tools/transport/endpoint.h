@@ -43,7 +43,7 @@ int endpoint_set_device(struct endpoint *endpoint, const char *path, struct erro
 int endpoint_set_unix(struct endpoint *endpoint, const char *path, struct error *error);
 
 /* [HOST]:[PORT], HOST or [IPV6-ADDRESS]:[PORT]; what is left out is 127.0.0.1 and the default port
- * (COMPAT §3). */
+ */
 int endpoint_set_tcp(struct endpoint *endpoint, const char *text, struct error *error);
 
 /* The same of two parts, each of which may be NULL or empty. */

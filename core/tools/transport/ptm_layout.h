@@ -8,8 +8,8 @@
 
 /*
  * What each control call consists of, so that its structure of swtpm_ptm.h can be sent over a
- * socket too (COMPAT §3).  There a field has the same width, but is big-endian, and nothing stands
- * between the fields.
+ * socket too (swtpm-ptm(4), OVER A SOCKET).  There a field has the same width, but is big-endian,
+ * and nothing stands between the fields.
  *
  * Fields are written as one character each: '1', '4' and '8' are an integer of that many bytes, at
  * its natural alignment in the structure; '*' are as many bytes as the field before says.
