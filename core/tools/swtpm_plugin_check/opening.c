@@ -145,13 +145,24 @@ static void note_mode(void *context, const char *path, const struct stat *status
         modes->with_mode++;
 }
 
+/* Files bear the time of the last tick: what was made before must not bear that of `now`. */
+static void await_tick(struct timespec *now)
+{
+    struct timespec before;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    do {
+        usleep(1000);
+        clock_gettime(CLOCK_REALTIME_COARSE, now);
+    } while (now->tv_sec == before.tv_sec && now->tv_nsec == before.tv_nsec);
+}
+
 static struct modes modes_under(const struct subject *subject, unsigned index, mode_t mask)
 {
     struct store store = {0};
     struct modes modes = {0};
 
-    /* Files bear the time of the last tick. */
-    clock_gettime(CLOCK_REALTIME_COARSE, &modes.since);
+    await_tick(&modes.since);
     umask(mask);
     check_that(store_try_open(&store, subject, index, SWTPM_STORAGE_CREATE, ASKED_MODE) == 0,
                "open failed: %s", store.message);
