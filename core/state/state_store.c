@@ -154,9 +154,11 @@ TPM_RESULT state_store_exists(struct state_store *store, enum state_type type, b
     return TPM_SUCCESS;
 }
 
-/* *damaged tells whether the value itself is missing or bad, so that a backup may stand in for it;
- * a store that denies access, is used by somebody else, or whose medium fails for the moment, and a
- * crypto plugin that fails, are no reason to go back in time. */
+/* *damaged tells whether the value itself is missing or bad, so that a backup may stand in for it.
+ * A store that denies access, is used by somebody else, or whose medium fails for the moment, and a
+ * crypto plugin that fails, are no reason to go back in time.  Nor is a key that does not open it,
+ * or the lack of one: under another key it may be whole, and an HMAC or tag that does not verify
+ * does not tell a wrong key from changed content. */
 static TPM_RESULT load_value(struct state_store *store, const char *name, enum state_type type,
                              struct buffer *plain, bool *damaged, struct error *error)
 {
@@ -170,7 +172,7 @@ static TPM_RESULT load_value(struct state_store *store, const char *name, enum s
     } else {
         struct swtpm_bytes envelope = {stored.data, stored.size};
         result = envelope_unwrap(store->key, store->version, type, envelope, plain, error);
-        *damaged = result == TPM_FAIL || result == TPM_DECRYPT_ERROR;
+        *damaged = result == TPM_FAIL;
     }
     if (result != TPM_SUCCESS)
         name_in_error(store, name, error);
@@ -214,6 +216,15 @@ static TPM_RESULT read_backup(struct state_store *store, struct buffer *plain)
     return result;
 }
 
+static void advise_restoring(const struct state_store *store, TPM_RESULT result,
+                             struct error *error)
+{
+    error_append(error, "; the backup '%s' was not used, since it is older",
+                 state_backup_name(store->version));
+    if (result == TPM_DECRYPT_ERROR && store->key != NULL)
+        error_append(error, "; put it in place of the state only if the key is right");
+}
+
 /* *from tells where `plain` stood; in the backup: *error says why. */
 static TPM_RESULT read_permanent(struct state_store *store, struct buffer *plain,
                                  enum knowledge *from, struct error *error)
@@ -229,8 +240,7 @@ static TPM_RESULT read_permanent(struct state_store *store, struct buffer *plain
     if (damaged && store->backup && read_backup(store, plain) == TPM_SUCCESS)
         return TPM_SUCCESS;
     if (!damaged && store->backup)
-        error_append(error, "; the backup '%s' was not used, since it is older",
-                     state_backup_name(store->version));
+        advise_restoring(store, result, error);
     return result == TPM_RETRY ? refuse_if_lost(store, error) : result;
 }
 
@@ -311,7 +321,8 @@ TPM_RESULT state_store_load(struct state_store *store, enum state_type type, str
                         error);
     if (result == TPM_SUCCESS)
         remember_loaded(store, type, STORED, plain);
-    else if ((damaged && result != TPM_RETRY) || result == TPM_BAD_VERSION)
+    else if ((damaged && result != TPM_RETRY) || result == TPM_DECRYPT_ERROR ||
+             result == TPM_BAD_VERSION)
         advise_removal(store, type, error);
     return result;
 }

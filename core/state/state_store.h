@@ -78,7 +78,8 @@ void state_store_forget(struct state_store *store);
  * A permanent state that is missing while a volatile, a saved or a backup of the permanent state is
  * there was lost: that is TPM_FAIL and a message, not TPM_RETRY, so that nobody makes a new TPM
  * over it.  With `backup`, a permanent state that is missing or damaged is taken from its backup,
- * and the log says so; a store or a crypto plugin that fails for the moment is no reason for that.
+ * and the log says so; a store or a crypto plugin that fails for the moment is no reason for that,
+ * nor is TPM_DECRYPT_ERROR or TPM_BAD_KEY_PROPERTY: another key may open what is there.
  *
  * While the lock is held, a state that was loaded or stored before is not read again.
  */
