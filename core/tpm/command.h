@@ -30,6 +30,8 @@
 /* TPM 2.0 part 2 §6.6 */
 #define TPM2_RC_FAILURE UINT32_C(0x101)
 #define TPM2_RC_INITIALIZE UINT32_C(0x100)
+/* TPM_RC_VALUE of the first parameter: of TPM2_Startup, that there is no saved state. */
+#define TPM2_RC_VALUE_PARAMETER_1 UINT32_C(0x1C4)
 
 /* TPM 2.0 part 2 §6.10 */
 enum tpm2_startup_type {

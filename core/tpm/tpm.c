@@ -339,10 +339,18 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     return response;
 }
 
-static bool needs_saved_state(uint16_t startup_type)
+static bool is_resumed(uint32_t code)
 {
-    return startup_type == (tpm.parameters.version == TPM_VERSION_2_0 ? TPM2_SU_STATE
-                                                                       : TPM_ST_STATE);
+    if (tpm.parameters.version == TPM_VERSION_2_0)
+        return code == TPM2_RC_INITIALIZE;
+    return code == TPM_INVALID_POSTINIT;
+}
+
+static bool has_nothing_to_resume(uint16_t type, uint32_t code)
+{
+    if (tpm.parameters.version == TPM_VERSION_2_0)
+        return type == TPM2_SU_STATE && code == TPM2_RC_VALUE_PARAMETER_1;
+    return type == TPM_ST_STATE && code == TPM_FAILEDSELFTEST;
 }
 
 int tpm_send_startup(uint16_t type, struct error *error)
@@ -354,12 +362,15 @@ int tpm_send_startup(uint16_t type, struct error *error)
     struct swtpm_bytes response =
         tpm_process((struct swtpm_bytes){.data = command, .size = sizeof command});
     tpm_header_code(response, &code);
-    bool resumed = tpm.parameters.version == TPM_VERSION_2_0 ? code == TPM2_RC_INITIALIZE
-                                                             : code == TPM_INVALID_POSTINIT;
-    if (code == TPM_SUCCESS || resumed)
+    if (code == TPM_SUCCESS || is_resumed(code))
         return 0;
-    error_set(error, "option --flags: the TPM answered the startup command of type %u with %#x%s",
-              type, code, needs_saved_state(type) ? "; if no state was saved, use startup-clear" : "");
+    if (has_nothing_to_resume(type, code)) {
+        log_error("option --flags startup-state: the TPM answered %#x: it has no saved state to go "
+                  "on with; use startup-clear, or 'swtpm_ioctl -i' and a startup command", code);
+        return 0;
+    }
+    error_set(error, "option --flags: the TPM answered the startup command of type %u with %#x",
+              type, code);
     return -1;
 }
 

@@ -56,7 +56,9 @@ bool tpm_is_running(void);
 enum tpm_version tpm_version(void);
 
 /* Sends TPM_Startup or TPM2_Startup of that type.  A TPM that resumed from its volatile state and
- * needs none counts as success.  0, or -1 with a message that holds the TPM's answer. */
+ * needs none counts as success.  So does one that has no saved state for type STATE: that is logged,
+ * and the client sees it and starts the TPM in another way.  0, or -1 with a message that holds the
+ * TPM's answer. */
 int tpm_send_startup(uint16_t type, struct error *error);
 
 /*

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/types.h>
 
 #include "util/number.h"
@@ -123,7 +124,7 @@ int option_value_parse(const struct option_value *value, const char *text, void 
     case OPTION_VALUE_STRING:
         return parse_string(value, text, member, error);
     case OPTION_VALUE_BOOLEAN:
-        *(bool *)member = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+        *(bool *)member = text == NULL || strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
         return 0;
     case OPTION_VALUE_UNSIGNED:
         return parse_unsigned(value, text, member, error);

@@ -15,7 +15,7 @@
 enum option_value_type {
     OPTION_VALUE_NONE = 0, /* takes no value and stores none */
     OPTION_VALUE_STRING,   /* const char *, pointing into the text that was parsed */
-    OPTION_VALUE_BOOLEAN,  /* bool: true without a value; "true" and "1" are true, all else false */
+    OPTION_VALUE_BOOLEAN,  /* bool: true without a value; "true" (in any case) and "1" are true */
     OPTION_VALUE_UNSIGNED, /* unsigned: a decimal number up to `maximum` */
     OPTION_VALUE_MODE,     /* mode_t: an octal number up to 0777 */
     OPTION_VALUE_FD,       /* int: the number of a file descriptor, which must be open */

@@ -370,11 +370,20 @@ class Flags(TpmTest):
         _, client = self.started("startup-deactivated", tpm2=False)
         self.assertEqual(client.code(tpm12.get_random(4)), tpm12.TPM_DEACTIVATED)
 
-    def test_startup_state_without_a_saved_state_ends_the_start(self):
-        daemon = Daemon(options=["--flags", "startup-state"])
-        self.addCleanup(daemon.discard)
-        self.assertNotEqual(daemon.expect_failure(), 0)
-        self.assertIn("startup", daemon.stderr)
+    def test_startup_state_without_a_saved_state_leaves_the_tpm_to_its_client(self):
+        daemon, client = self.started("startup-state")
+        self.assertIn("--flags startup-state", daemon.log)
+        self.assertEqual(client.code(tpm2.get_random(4)), tpm2.RC_INITIALIZE)
+        client.startup()
+        self.assertEqual(len(client.get_random(4)), 4)
+
+    def test_a_tpm_1_2_that_has_nothing_to_resume_has_failed_until_the_next_init(self):
+        daemon, client = self.started("startup-state", tpm2=False)
+        self.assertIn("--flags startup-state", daemon.log)
+        self.assertEqual(client.code(tpm12.get_random(4)), tpm12.TPM_FAILEDSELFTEST)
+        self.assertEqual(Control(client.file).init(), SUCCESS)
+        client.startup()
+        self.assertEqual(len(client.get_random(4)), 4)
 
     def test_startup_none_does_not_imply_not_need_init(self):
         _, client = self.started("startup-none")

@@ -60,7 +60,8 @@ class Background(TpmTest):
 
     def test_an_error_before_the_device_works_reaches_the_command(self):
         for background in (False, True):
-            daemon = self.failing(background=background, options=["--flags", "startup-state"])
+            daemon = self.failing(background=background,
+                                  options=["--key", "file=/none/key"])
             self.assertIn("swtpm_cuse: ", daemon.stderr)
             self.assertFalse(os.path.exists(daemon.pid_path))
 

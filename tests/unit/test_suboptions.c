@@ -135,17 +135,18 @@ static void every_type_is_stored_where_it_belongs(void **state)
     assert_int_equal(parse("fd=0").fd, 0);
 }
 
-static void a_boolean_is_true_only_when_bare_or_true_or_1(void **state)
+static void a_boolean_is_true_only_when_bare_or_true_in_any_case_or_1(void **state)
 {
     (void)state;
     assert_true(parse("flag").flag);
     assert_true(parse("flag=true").flag);
+    assert_true(parse("flag=TRUE").flag);
     assert_true(parse("flag=1").flag);
     assert_false(parse("flag=false").flag);
     assert_false(parse("flag=0").flag);
     assert_false(parse("flag=").flag);
     assert_false(parse("flag=yes").flag);
-    assert_false(parse("flag=TRUE").flag);
+    assert_false(parse("flag=trueish").flag);
 }
 
 static void a_json_value_runs_to_its_matching_brace(void **state)
@@ -290,7 +291,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_changes_nothing),
         cmocka_unit_test(empty_items_are_skipped),
         cmocka_unit_test(every_type_is_stored_where_it_belongs),
-        cmocka_unit_test(a_boolean_is_true_only_when_bare_or_true_or_1),
+        cmocka_unit_test(a_boolean_is_true_only_when_bare_or_true_in_any_case_or_1),
         cmocka_unit_test(a_json_value_runs_to_its_matching_brace),
         cmocka_unit_test(braces_and_quotes_in_json_strings_do_not_count),
         cmocka_unit_test(json_that_does_not_end_is_refused),
