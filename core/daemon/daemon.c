@@ -324,8 +324,8 @@ static int tell_readiness(struct daemon *daemon, struct error *error)
     return 0;
 }
 
-/* What start-up freed, a quarter of the heap, the process would keep for good.  Last, while the
- * client that was told of the device wakes up. */
+/* Gives back what start-up freed, a quarter of the heap, which the process would keep for good.
+ * Comes last, while the client that was told of the device wakes up. */
 static int return_memory(struct daemon *daemon, struct error *error)
 {
     (void)daemon;
@@ -338,7 +338,7 @@ static int return_memory(struct daemon *daemon, struct error *error)
 
 typedef int (*step)(struct daemon *daemon, struct error *error);
 
-/* As the user who started the process, often root. */
+/* These run as the user who started the process, often root. */
 static const step steps_before_fork[] = {
     read_profile,
     open_log,
@@ -416,8 +416,8 @@ static int serve(struct daemon *daemon)
     }
 }
 
-/* The lock goes before the device, so that a successor that saw the device go finds the state
- * free.  -1 if the TPM's state could not be stored. */
+/* Gives the storage lock back before the device disappears, so that a successor that waited for
+ * that finds the state free.  -1 if the TPM's state could not be stored. */
 static int release(struct daemon *daemon)
 {
     struct error ignored;
@@ -465,7 +465,7 @@ static int run_child(struct daemon *daemon)
 
 static int run_parent(struct daemon *daemon, int exit_code)
 {
-    /* The child may not be allowed to remove the file any more. */
+    /* The child may no longer be allowed to remove the file. */
     if (exit_code != EXIT_CODE_OK)
         pid_file_remove(&daemon->pid_file);
     pid_file_close(&daemon->pid_file);

@@ -37,7 +37,7 @@ static enum daemonise_role wait_for_report(int fd, pid_t child, int *exit_code,
     ssize_t got = TEMP_FAILURE_RETRY(read(fd, &byte, 1));
     close(fd);
     if (got != 1) {
-        /* One that lives, and was not heard, must not go on behind a command that has failed. */
+        /* A child that lives but did not report must not go on behind a command that has failed. */
         kill(child, SIGTERM);
         return explain_silent_end(child, error);
     }
@@ -78,7 +78,7 @@ void daemonise_report(struct daemonise *daemonise, int exit_code, int keep_stder
     if (daemonise->report_fd < 0)
         return;
     if (exit_code == EXIT_CODE_OK) {
-        /* dup3, since the sandbox is closed by then and has no dup2. */
+        /* dup3, since the sandbox is closed by then and does not allow dup2. */
         dup3(daemonise->null_fd, STDIN_FILENO, 0);
         dup3(daemonise->null_fd, STDOUT_FILENO, 0);
         if (!keep_stderr)

@@ -15,8 +15,9 @@
 
 enum { CAPTURE_MODE = 0640 };
 
-/* The arguments of one call, which sub-options are cut out of while ps(1) goes on showing the
- * original.  All copies hang on a list, since strings of a configuration point into them. */
+/* A copy of the arguments of one call: sub-options are cut apart in it while ps(1) goes on showing
+ * the original.  All copies are kept on a list, since strings of a configuration point into
+ * them. */
 struct argument_copy {
     struct argument_copy *next;
     int argc;

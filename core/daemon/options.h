@@ -21,7 +21,8 @@
  */
 int options_parse(int argc, char **argv, struct config *config, struct error *error);
 
-/* Frees the copies: for who parses many command lines.  Every configuration so far is void. */
+/* Frees the copies: for a program that parses many command lines.  Every configuration so far is
+ * void. */
 void options_forget(void);
 
 #endif

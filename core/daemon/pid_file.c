@@ -67,8 +67,8 @@ static int refuse_running(int fd, const char *path, struct error *error)
     return -1;
 }
 
-/* Whether the name has gone or leads to another file by now.  A directory that may not be looked
- * into tells nothing. */
+/* Whether the name has gone or leads to another file by now.  False if the directory may not be
+ * searched. */
 static bool is_renamed(const struct pid_file *file, int fd)
 {
     struct stat opened;
@@ -80,7 +80,7 @@ static bool is_renamed(const struct pid_file *file, int fd)
            (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino);
 }
 
-/* A wrong path must not cost the user a file. */
+/* A mistyped path must not cost the user a file. */
 static int check_holds_pid(int fd, const char *path, struct error *error)
 {
     char text[32];
@@ -98,7 +98,7 @@ static int check_holds_pid(int fd, const char *path, struct error *error)
     return -1;
 }
 
-/* Removes what a dead daemon left.  The lock comes first: its holder is alive. */
+/* Removes what a dead daemon left.  The lock is tried first: whoever holds it is alive. */
 static int remove_stale(const struct pid_file *file, const char *path, struct error *error)
 {
     struct stat status;
@@ -180,8 +180,8 @@ void pid_file_remove(const struct pid_file *file)
     if (file->name == NULL || is_renamed(file, file->fd))
         return;
     if (unlinkat(file->directory, file->name, 0) != 0) {
-        /* An empty file names nobody; the kernel gives old numbers to new processes.  If that fails
-         * too there is nothing left to do. */
+        /* Empties it instead: the kernel gives the number in it to another process one day.  If
+         * that fails too, there is nothing left to do. */
         int ignored = (int)TEMP_FAILURE_RETRY(ftruncate(file->fd, 0));
         (void)ignored;
     }

@@ -17,7 +17,8 @@ bool profile_option_is_given(const struct config_profile *profile)
            profile->fd >= 0;
 }
 
-/* The value comes first: who is told to install another libtpms would find it refused there too. */
+/* The value is checked first: whoever was told to install another libtpms would find a bad one
+ * refused there too. */
 static int check_support(const struct config_profile *profile, struct error *error)
 {
     if (profile->remove_disabled == NULL)

@@ -12,8 +12,8 @@
  * the loop.
  */
 
-/* From now on who writes into a pipe without a reader (a log, a capture) gets EPIPE, and who writes
- * beyond the limit for the size of files (setrlimit(2), RLIMIT_FSIZE) EFBIG. */
+/* From now on a write into a pipe without a reader (a log, a capture) fails with EPIPE, and one
+ * beyond the limit for the size of files (setrlimit(2), RLIMIT_FSIZE) with EFBIG. */
 void signals_ignore_failed_writes(void);
 
 /* Installs the handlers, which wake `device` from now on. */

@@ -21,8 +21,8 @@ static int open_empty_pipe(void)
     return ends[0];
 }
 
-/* Not from the heap, where memory was used before: here only pages that requests reach take up
- * memory, and the largest requests are rare. */
+/* Mapped, not taken from the heap, whose pages were used before: here only pages that requests
+ * reach take up memory, and the largest requests are rare. */
 static uint8_t *map_request(void)
 {
     void *memory = mmap(NULL, CHANNEL_REQUEST_MAX, PROT_READ | PROT_WRITE,
@@ -67,7 +67,7 @@ void channel_wake(struct channel *channel)
     errno = saved_errno;
 }
 
-/* A signal between both steps is seen by who asked to be woken: its handler has run by then. */
+/* A signal between the two steps is not lost: its handler has run by the time the caller looks. */
 static enum channel_event end_of_input(struct channel *channel)
 {
     if (!channel->woken)
@@ -84,7 +84,7 @@ static int event_is_ready(const struct channel *channel, int event_fd)
     struct pollfd fds[] = {{.fd = channel->receive_fd, .events = POLLIN},
                            {.fd = event_fd, .events = POLLIN}};
 
-    /* Without memory too: to read instead could wait for ever. */
+    /* After ENOMEM too: to read instead could wait for ever. */
     while (poll(fds, 2, -1) < 0 && (errno == EINTR || errno == ENOMEM))
         ;
     return (fds[1].revents & POLLIN) != 0;

@@ -55,7 +55,7 @@ void channel_wake(struct channel *channel);
 
 /*
  * Sends one reply, as writev(2) does: the bytes sent, or -1 with errno, which is ENOENT if nobody
- * waits for the reply any more (fuse(4)).  If the channel does not take it, who waits gets EIO.
+ * waits for the reply any more (fuse(4)).  If the channel does not take it, whoever waits gets EIO.
  */
 ssize_t channel_send(int fd, const struct iovec *vector, int count);
 

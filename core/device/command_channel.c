@@ -14,7 +14,7 @@ static void give_response(struct command_channel *channel, fuse_req_t request, s
 {
     size_t length = channel->response.size < size ? channel->response.size : size;
 
-    /* An interrupted reader does not get it, and it stays for the next one. */
+    /* An interrupted reader does not get the response: it stays for the next one. */
     if (fuse_reply_buf(request, channel->response.data, length) != 0)
         return;
     channel->response.data = (const uint8_t *)channel->response.data + length;
@@ -33,7 +33,7 @@ static void give_response_to_readers(struct command_channel *channel)
 
 static void keep_response(struct command_channel *channel, struct swtpm_bytes response)
 {
-    /* Who wrote the command may have gone meanwhile. */
+    /* The session that wrote the command may have closed meanwhile. */
     channel->response = channel->owner != NULL ? response : (struct swtpm_bytes){0};
 }
 

@@ -143,7 +143,7 @@ static void run_lock_job(const struct call *call, uint32_t retries)
     run_job(call, retries, run_lock_storage, finish_lock_storage);
 }
 
-/* Held already is the usual case, and answered while a command runs. */
+/* Usually the lock is held already, and the call is answered even while a command runs. */
 static void lock_storage(const struct call *call)
 {
     const union ptm_lock_storage *arguments = call->input;

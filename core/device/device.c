@@ -143,7 +143,7 @@ static void read_blob(fuse_req_t request, struct session *session, size_t size)
 {
     struct swtpm_bytes part = state_download_read(&session->download, size);
 
-    /* An interrupted reader does not get it, and it stays for the next one. */
+    /* An interrupted reader does not get the part: it stays for the next one. */
     if (fuse_reply_buf(request, part.data, part.size) == 0)
         state_download_taken(&session->download);
 }
@@ -226,7 +226,7 @@ static const struct cuse_lowlevel_ops operations = {
 
 /* ENOENT, "nobody waits for this reply any more", is the one error about which libfuse is silent.
  * For all others it calls perror(3), whose dup(2) the sandbox answers with the end of the process;
- * and in a socket's place the end of the channel is EPIPE. */
+ * and where the channel is a socket, its end is EPIPE. */
 static ssize_t channel_writev(int fd, struct iovec *vector, int count, void *userdata)
 {
     struct device *device = userdata;
@@ -368,7 +368,7 @@ int device_make(struct device *device, struct error *error)
             return -1;
         }
     }
-    /* The kernel has tried by then, and closes the channel if it could not. */
+    /* The kernel has tried to make the device by then, and closes the channel if it could not. */
     if (device->made && !device->reply_lost && !channel_is_closed(&device->channel))
         return 0;
     error_set(error, "the kernel did not make /dev/%s: is the name or the device number in use?",

@@ -50,7 +50,7 @@ enum device_event device_serve(struct device *device);
  * thread, which is where signals are delivered. */
 void device_wake(struct device *device);
 
-/* Waits for a running command to end and answers who waits for it. */
+/* Waits for a running command to end and answers whoever waits for it. */
 void device_finish_command(struct device *device);
 
 /* Closes the channel: /dev/NAME disappears, whoever has it open gets ENOTCONN.  NULL is allowed. */

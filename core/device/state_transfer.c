@@ -27,7 +27,7 @@ static uint32_t start_download(struct state_download *download, enum state_type 
 {
     state_download_drop(download);
     uint32_t result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
-    /* A client that was told of a state that is not there has fetched all there is. */
+    /* A client that was told that there is no such state has fetched all there is of it. */
     if (result == TPM_RETRY)
         tpm_state_blob_fetched(type);
     if (result != TPM_SUCCESS)
@@ -170,7 +170,7 @@ static uint32_t take_part(struct state_upload *upload, const union ptm_set_state
     return finish_upload(upload);
 }
 
-/* Who was refused a part begins anew. */
+/* After a part that was refused the client begins anew. */
 uint32_t state_upload_part(struct state_upload *upload, const union ptm_set_state *call)
 {
     uint32_t result = take_part(upload, call);

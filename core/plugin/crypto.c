@@ -56,8 +56,8 @@ const struct swtpm_plugin *crypto_descriptor(const struct crypto *crypto)
     return crypto->descriptor;
 }
 
-/* Callers take these codes for what was found out about a state, and a computation can find out
- * nothing about one but by a tag. */
+/* Callers take these codes as a verdict on a state, and the only computation that can give one is
+ * the check of a tag. */
 static int finish(const struct crypto *crypto, int code, struct swtpm_plugin_error *plugin_error,
                   struct error *error)
 {

@@ -54,7 +54,7 @@ static int check_interface(const struct swtpm_plugin *plugin, struct error *erro
                          "; it is not a plugin of this program", plugin->magic, SWTPM_PLUGIN_MAGIC);
         return -1;
     }
-    /* There is no ABI before the first yet that would be loaded as well. */
+    /* The first ABI has none before it that would be loaded as well. */
     if (plugin->abi != SWTPM_PLUGIN_ABI) {
         error_set(error, "it was built for plugin ABI %" PRIu32 ", wanted %" PRIu32
                          "; install a newer %s", plugin->abi, SWTPM_PLUGIN_ABI,

@@ -42,7 +42,7 @@ static int check_trust(const char *directory, const char *real_path, struct erro
         return -1;
     if (lies_in(real_path, directory))
         return 0;
-    /* A link led here, and who can write to its directory chooses where it leads. */
+    /* A link led here, and whoever can write to its directory chooses where it leads. */
     char *real_directory = resolve(directory, error);
     if (real_directory == NULL)
         return -1;
@@ -61,8 +61,9 @@ static bool is_unchanged(const struct stat *checked, const char *path)
            now.st_ctim.tv_nsec == checked->st_ctim.tv_nsec;
 }
 
-/* Not by /proc/self/fd/N: the dynamic linker knows objects by that name, and would give the first
- * plugin again for the next one with the same N; $ORIGIN and debuggers would be led astray too. */
+/* Not loaded as /proc/self/fd/N: the dynamic linker knows objects by that name, and would give the
+ * first plugin again for the next one with the same N; $ORIGIN and debuggers would be led astray
+ * too. */
 static const struct swtpm_plugin *load_checked(const struct stat *checked, const char *real_path,
                                                struct error *error)
 {

@@ -100,7 +100,7 @@ static void report_not_found(const struct directories *directories, enum swtpm_p
               plugin_kind_name(kind), name, places);
 }
 
-/* Whether a directory entry decides the search; a link that leads nowhere does. */
+/* Whether there is a directory entry, which ends the search; a dangling link is one. */
 static int probe(const char *path, bool *exists, struct error *error)
 {
     struct stat status;

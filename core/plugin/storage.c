@@ -9,8 +9,8 @@
 
 enum {
     PLUGIN_NAME_SIZE = 32,
-    /* Values up to this size are got with one op, as a TPM's states usually are.  All of it is
-     * wiped each time, which costs a start more than the copying. */
+    /* Values up to this size, as a TPM's states usually are, are got with one op.  It is no larger
+     * since all of it is wiped each time, which costs a start more than the copying. */
     FIRST_GET_SIZE = 16 << 10,
     /* How often a value may change its size under a get before that counts as a failure. */
     GET_TRIES = 8
@@ -147,7 +147,7 @@ static int check_name(const struct storage *storage, const char *name, struct er
                           SWTPM_STORAGE_NAME_MAX);
 }
 
-/* What every op's result passes through. */
+/* Every op's result passes through here. */
 static int finish(struct storage *storage, int code, struct swtpm_plugin_error *plugin_error,
                   struct error *error)
 {
@@ -318,7 +318,7 @@ static int get_into(struct storage *storage, const char *name, struct buffer *sc
                           "the value '%s' grew at each of %d tries to read it", name, GET_TRIES);
 }
 
-/* A copy of exactly the value's size: what is kept should not cost the whole first buffer. */
+/* Makes a copy of exactly the value's size: what is kept need not take up the whole first one. */
 static int keep_exactly(const struct storage *storage, const struct buffer *scratch,
                         struct buffer *value, struct error *error)
 {

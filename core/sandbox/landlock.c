@@ -13,7 +13,7 @@
 
 #include "util/log.h"
 
-/* Younger than Debian 12's headers: ABI 3, Linux 6.2. */
+/* Newer than Debian 12's headers: ABI 3, Linux 6.2. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif

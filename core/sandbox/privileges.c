@@ -119,15 +119,15 @@ static int enter_root(const char *root, struct error *error)
     return -1;
 }
 
-/* The set that bounds what execve(2) can give.  Without CAP_SETPCAP it stays, and no_new_privs
- * alone must do. */
+/* The set that bounds what execve(2) can give.  Without CAP_SETPCAP it stays, and no_new_privs has
+ * to suffice. */
 static int drop_bounding_set(struct error *error)
 {
     unsigned long capability = 0;
 
     while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
         capability++;
-    /* The kernel does not know the one after its last. */
+    /* EINVAL: the one after the last that the kernel knows. */
     if (errno == EPERM || (errno == EINVAL && capability > 0))
         return 0;
     error_set(error, "cannot drop capability %lu from the bounding set: %s", capability,

@@ -63,8 +63,8 @@ static void await(sem_t *semaphore)
         continue;
 }
 
-/* For the names of calls.  Where each thread has a heap of its own this one's is made by
- * mprotect(2), which under the filter would wait for this thread. */
+/* Names of calls will need it.  Where each thread has a heap of its own, this thread's is made by
+ * mprotect(2), and under the filter that call would wait for this very thread. */
 static void make_heap(void)
 {
     free(seccomp_syscall_resolve_num_arch(seccomp_arch_native(), 0));
@@ -98,7 +98,7 @@ static int start_detached(struct supervisor *supervisor)
     if (result != 0)
         return result;
     pthread_detach(thread);
-    /* What the C library calls at the start of a thread is over once it runs. */
+    /* Once it runs, the C library has made the calls that belong to the start of a thread. */
     await(&supervisor->running);
     return 0;
 }

@@ -5,9 +5,9 @@
 #include "util/error.h"
 
 /*
- * Who answers for a seccomp filter that logs.  The kernel's own SECCOMP_RET_LOG writes a number to
- * the audit log, and SECCOMP_RET_TRAP does not run the call; so a thread is notified of each call
- * outside of the list (seccomp_unotify(2)), writes its name to our log and lets it go on.  The
+ * The thread behind a seccomp filter that logs.  The kernel's own SECCOMP_RET_LOG writes a number
+ * to the audit log, and SECCOMP_RET_TRAP does not run the call; so a thread is notified of each
+ * call outside of the list (seccomp_unotify(2)), writes its name to our log and lets it go on.  The
  * thread exists with action=log only, and lives until the process ends.
  */
 

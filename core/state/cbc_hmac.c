@@ -211,7 +211,7 @@ TPM_RESULT cbc_digest_decrypt(const struct key_use *use, struct swtpm_bytes ciph
         result = remove_padding(&decrypted, error);
     if (result == TPM_SUCCESS)
         result = verify_digest(use, &decrypted, &data, error);
-    /* Nothing authenticates before decryption here, so that the ways to fail are not told apart. */
+    /* Nothing is authenticated before decryption here, so the ways to fail must look alike. */
     if (result == TPM_DECRYPT_ERROR)
         error_set(error, "the key of option %s is wrong, or the content was changed", use->option);
     if (result == TPM_SUCCESS && buffer_append(&copy, data.data, data.size) != 0)

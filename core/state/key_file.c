@@ -12,7 +12,7 @@
 #include "util/file.h"
 #include "util/log.h"
 
-/* What of the parameters says where to read. */
+/* The part of the parameters that says where to read. */
 struct source {
     const char *path; /* NULL: see fd */
     int fd;

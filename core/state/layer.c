@@ -10,7 +10,7 @@
 #include "state/result.h"
 #include "state/tlv.h"
 
-/* What is different about the two layers. */
+/* How the two layers differ. */
 struct layer_format {
     uint16_t plain_tag;
     uint16_t encrypted_tag;
@@ -205,8 +205,9 @@ static TPM_RESULT unwrap_cbc(const struct layer_format *format, const struct key
         return refuse_without("ciphertext", error);
     if (!tlv_find(tlvs, TLV_HMAC, &item.hmac))
         return refuse_without("HMAC", error);
-    /* The first writers of version 2 had no IV.  The HMAC does not tell the IV from the end of the
-     * ciphertext, so that without it the one could be passed off as the other. */
+    /* The first writers of version 2 had no IV.  In later versions it must be there: the HMAC does
+     * not tell the IV from the end of the ciphertext, so the one could be passed off as the
+     * other. */
     if (!tlv_find(tlvs, format->iv_tag, &item.initialization_vector) &&
         version != ENVELOPE_VERSION_TAGGED)
         return refuse_without("IV", error);

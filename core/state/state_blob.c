@@ -118,7 +118,7 @@ static TPM_RESULT check_flags(const struct state_blob_keys *keys,
                          "requires");
         return TPM_DECRYPT_ERROR;
     }
-    /* Its inner digest is no HMAC: who knows some plain text can make others out of it. */
+    /* Its inner digest is not an HMAC: whoever knows some plain text can forge others from it. */
     if (keys->require_encrypted && header->version == ENVELOPE_VERSION_UNTAGGED) {
         error_set(error, "of format version 1, which is encrypted without an HMAC, so that it may "
                          "have been changed on its way; option --migration-key …,require refuses "

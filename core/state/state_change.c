@@ -98,7 +98,7 @@ static int stage(struct storage *storage, enum tpm_version version,
 
 /* -------------------------------------------------------------------------------------- apply */
 
-/* A staged value that is not there was put by somebody who died after it. */
+/* A staged value that is missing has been put in place, by a process that died after that. */
 static int apply_put(struct storage *storage, const char *name, bool durable, struct error *error)
 {
     char staged[STATE_STAGED_NAME_SIZE];

@@ -18,9 +18,9 @@
  *   3. Each value is put under its name, and its NAME.new is deleted.
  *   4. The journal is deleted.
  *
- * Who dies before 2 leaves values that nobody looks at; who dies later leaves the rest of the work
- * to the next holder of the lock, who calls state_change_finish before anything else.  It takes no
- * key.  All functions need the storage lock.
+ * A process that dies before step 2 leaves values that nobody looks at.  One that dies later leaves
+ * the rest of the work to the next holder of the lock, who calls state_change_finish before
+ * anything else; that needs no key.  All functions need the storage lock.
  */
 
 struct state_change_item {

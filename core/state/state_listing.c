@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "state/state_listing.h"
 
-/* Each value is asked for, since a listing passes over what stands in the place of a value and is
- * none, such as a link. */
+/* Each value is asked for by name, since a listing skips what stands in a value's place without
+ * being one, such as a link. */
 static int examine(struct storage *storage, const char *name, struct stored_value *value,
                    struct error *error)
 {

@@ -69,7 +69,7 @@ static void remember(struct state_store *store, enum state_type type, enum knowl
         buffer_append(&remembered->plain, plain.data, plain.size) == 0 ? knowledge : UNCERTAIN;
 }
 
-/* What the TPM works on, while it may not write: kept to be compared once it may again. */
+/* While the TPM may not write, what it works on is kept, to be compared once it may again. */
 static bool must_stay_remembered(const struct state_store *store, enum state_type type)
 {
     return !store->locked && store->remembered[type].knowledge != UNUSED;
@@ -294,7 +294,8 @@ static TPM_RESULT refuse_if_changing(struct state_store *store, struct error *er
     return result == 0 ? TPM_FAIL : tpm_result(result);
 }
 
-/* A TPM can do without these.  If the permanent state opened, it is not the key that is wrong. */
+/* A TPM can do without its other states.  If the permanent state opened, it is not the key that is
+ * wrong. */
 static void advise_removal(const struct state_store *store, enum state_type type,
                            struct error *error)
 {
@@ -513,7 +514,7 @@ TPM_RESULT state_store_save(struct state_store *store, enum state_type type,
 {
     const struct remembered_state *remembered = &store->remembered[type];
 
-    /* What came from the backup replaces what is damaged, changed or not. */
+    /* A state that came from the backup replaces the damaged one, whether it has changed or not. */
     if (remembered->knowledge == STORED && is_plain(remembered, plain))
         return TPM_SUCCESS;
     forget(store, type);
@@ -542,7 +543,7 @@ TPM_RESULT state_store_delete(struct state_store *store, enum state_type type,
     TPM_RESULT result = TPM_SUCCESS;
 
     forget(store, type);
-    /* The backup goes first: left alone it would say that the state was lost. */
+    /* The backup is removed first: alone it would mean that the state was lost. */
     if (type == STATE_PERMANENT)
         result = delete_value(store, state_backup_name(store->version), error);
     if (result == TPM_SUCCESS)

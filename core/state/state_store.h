@@ -57,12 +57,12 @@ void state_store_free(struct state_store *store);
  * there was no memory to remember, and if the state cannot be read.  Given where nothing was loaded
  * or stored, and so after state_store_forget: the next load reads what is there then.
  *
- * Nothing is compared while the lock is held.  Who writes in spite of it, say by copying another
- * state into the place of the one in use, will find that replaced by the next store. */
+ * Nothing is compared while the lock is held.  Whatever is written in spite of it, say another
+ * state copied into the place of the one in use, is replaced by the next store. */
 int state_store_lock(struct state_store *store, unsigned retries, struct error *error);
 
-/* By any thread.  Not allowed: a state_store_lock that waits for another holder fails at its next
- * try, and later ones try once only.  Allowed at first. */
+/* May be called by any thread.  While waiting is not allowed, a state_store_lock that waits for
+ * another holder fails at its next try, and later ones try once only.  It is allowed at first. */
 void state_store_allow_waiting(struct state_store *store, bool allowed);
 void state_store_unlock(struct state_store *store);
 bool state_store_is_locked(const struct state_store *store);

@@ -33,7 +33,7 @@ static void note_load_result(TPM_RESULT result)
         context.results.load_result = result;
 }
 
-/* libtpms reads on behind the end of some damaged states, by 64 KiB and a little.  There it finds
+/* libtpms reads past the end of some damaged states, by a little more than 64 KiB.  There it finds
  * zeros, which it refuses (doc/reliability.md). */
 enum { STATE_PADDING = 128 * 1024 };
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Of openssl/crypto.h, evp.h and rand.h, weak and declared here: libtpms alone decides about the
- * library. */
+/* From openssl/crypto.h, evp.h and rand.h, but declared here, and weak: libtpms alone decides which
+ * library there is. */
 #define OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS UINT64_C(0x1)
 #define OPENSSL_INIT_LOAD_CONFIG UINT64_C(0x40)
 /* RAND_METHOD of RAND_set_rand_method(3). */
@@ -41,7 +41,7 @@ static void *noted(void *got)
     return got;
 }
 
-/* As OpenSSL's own: no bytes are NULL, and no failure. */
+/* As OpenSSL's own does, gives NULL for a size of 0, which is no failure. */
 static void *allocate(size_t size, const char *file, int line)
 {
     (void)file;
@@ -83,7 +83,7 @@ static int fill_with_random(unsigned char *to, int size)
     return 1;
 }
 
-/* The kernel's generator needs nothing of what libtpms has. */
+/* The kernel's generator needs no seed from libtpms. */
 static int ignore_seed(const void *from, int size)
 {
     (void)from;

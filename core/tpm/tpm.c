@@ -102,7 +102,7 @@ static TPM_RESULT delete_stored_volatile(void)
     return result;
 }
 
-/* A TPM that ended may have taken both with it. */
+/* libtpms may have forgotten both at the end of the last TPM. */
 static TPM_RESULT choose_version_and_profile(void)
 {
     struct error error;
@@ -236,8 +236,9 @@ static void shut_down_if_due(void)
         log_write(LOG_LEVEL_CONTROL, "The TPM refused TPM2_Shutdown before its end");
 }
 
-/* A TPM that refuses TPM2_Shutdown, because it had no Startup or has failed before, loses nothing
- * by its end that a client does not know of; one whose state is not stored may. */
+/* That the TPM refuses TPM2_Shutdown, because it had no Startup or has failed before, is no failure
+ * here: its end loses nothing that a client does not know of.  That its state could not be stored
+ * is one. */
 TPM_RESULT tpm_stop(void)
 {
     if (!tpm.running)
@@ -399,7 +400,7 @@ TPM_RESULT tpm_cancel(void)
 {
     if (!tpm.running)
         return TPM_BAD_ORDINAL;
-    /* The wish is for one command, and libtpms does not promise to forget it before the next. */
+    /* It is meant for one command, and libtpms does not promise to forget it before the next. */
     return tpm.processing ? TPMLIB_CancelCommand() : TPM_SUCCESS;
 }
 
@@ -481,7 +482,7 @@ static TPM_RESULT collect_volatile(struct buffer *plain)
     unsigned char *data = NULL;
     uint32_t size = 0;
 
-    /* libtpms would give one, with the failure in it: no TPM ever starts from that. */
+    /* libtpms would give one that records the failure: no TPM could start from that. */
     if (callbacks_results().store_failed) {
         log_error("The volatile state cannot be taken from a TPM whose state could not be stored; "
                   "initialise the TPM anew");

@@ -48,8 +48,8 @@ int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
 TPM_RESULT tpm_start(bool delete_volatile);
 
 /* Ends a running TPM: TPM2_Shutdown if due (swtpm-ptm(4), PTM_SHUTDOWN), then libtpms' end.  The
- * TPM is stopped in each case; a failure, which is logged, says that its state could not be stored.
- */
+ * TPM is stopped in each case; a failure, which is logged, says that its state could not be
+ * stored. */
 TPM_RESULT tpm_stop(void);
 
 bool tpm_is_running(void);
@@ -79,8 +79,8 @@ bool tpm_needs_storage_lock(void);
  * is logged and returned as TPM_FAIL. */
 TPM_RESULT tpm_lock_storage(unsigned retries);
 
-/* Not allowed: a tpm_lock_storage that waits for another holder fails within 10 ms.  Allowed at
- * first. */
+/* While waiting is not allowed, a tpm_lock_storage that waits for another holder fails within 10
+ * ms.  It is allowed at first. */
 void tpm_allow_lock_waiting(bool allowed);
 
 /* Cancels the command that is announced or processed.  TPM_SUCCESS, and nothing happens, if there

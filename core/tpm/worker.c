@@ -58,8 +58,8 @@ static void wait_for_event(void)
         ;
 }
 
-/* An INIT or a key frees 140 KiB, which the process would keep for good.  Only now, when the client
- * has no more to wait for. */
+/* INIT, or making a key, frees 140 KiB, which the process would keep for good.  Done only now, when
+ * the client no longer waits. */
 static void return_memory(void)
 {
     malloc_trim(0);
@@ -79,9 +79,9 @@ static void *work(void *unused)
     return NULL;
 }
 
-/* The two threads hardly ever ask for memory at the same time, and what a TPM keeps would lie in
- * the heap of the thread that started it, beside an empty one.  The one that is left grows by
- * brk(2), so that the sandbox allows no mprotect(2). */
+/* One heap for both threads: they hardly ever ask for memory at the same time, and of two heaps one
+ * would hold all that a TPM keeps and the other lie empty.  The single heap grows by brk(2), so the
+ * sandbox need not allow mprotect(2). */
 static void share_heap(void)
 {
     mallopt(M_ARENA_MAX, 1);

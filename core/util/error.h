@@ -5,7 +5,7 @@
 /*
  * A message for a person, owned by the caller.  A function that fails fills it with one line that
  * names the object, what went wrong (errno text, the value found) and what to do; no newline at the
- * end, no secret.  Who receives it prints it once, at the top.
+ * end, no secret.  Whoever receives it at the top prints it, once.
  */
 
 #define ERROR_TEXT_SIZE 1024

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* A tool that root runs on the state of a daemon with less rights must leave files that the daemon
- * can open.  Where even root may not give files away, they stay root's. */
+/* A tool that root runs on the state of a daemon with fewer rights must leave files that the daemon
+ * can open.  Where not even root may give files away, they stay root's. */
 static void adopt(const struct swtpm_storage *storage, int fd)
 {
     if (!storage->adopts)

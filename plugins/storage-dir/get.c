@@ -60,7 +60,8 @@ static int read_exactly(const struct swtpm_storage *storage, const char *name, i
     return SWTPM_PLUGIN_OK;
 }
 
-/* By way of memory of our own: the caller's must stay as it is if the medium fails half-way. */
+/* Reads into memory of our own first: the caller's must stay as it is if the medium fails
+ * half-way. */
 static int read_value(const struct swtpm_storage *storage, const char *name, int fd, void *to,
                       size_t size, struct swtpm_plugin_error *error)
 {

@@ -114,8 +114,8 @@ static int examine_lock_file(const struct swtpm_storage *storage)
     return same ? 0 : ESTALE;
 }
 
-/* The lock is the first thing that is written: here root without its capabilities is stopped by
- * what never stopped it before. */
+/* The lock is the first thing that is written, so it is here that root without its capabilities
+ * meets permissions that never stopped it before. */
 static int report_unopened(const struct swtpm_storage *storage, int error_number,
                            struct swtpm_plugin_error *error)
 {

@@ -14,8 +14,8 @@
 
 enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
-/* Without the slashes at its end, behind which open(2) would follow a link.  Owned by the caller;
- * NULL if there is no memory. */
+/* The location without slashes at its end, which would make open(2) follow a link.  Owned by the
+ * caller; NULL if there is no memory. */
 static char *copy_location(const char *location)
 {
     char *path = strdup(location);
@@ -43,7 +43,7 @@ static const char *split_path(const char *path, char parent[PATH_MAX])
     return slash + 1;
 }
 
-/* Who may read the files may search the directory. */
+/* Whoever may read the files may search the directory. */
 static mode_t directory_mode(mode_t file_mode)
 {
     return S_IRWXU | file_mode | (file_mode & (S_IRGRP | S_IROTH)) >> 2;
@@ -53,7 +53,7 @@ static int open_new_directory(struct swtpm_storage *storage, int parent, const c
                               struct swtpm_plugin_error *error)
 {
     int fd = (int)TEMP_FAILURE_RETRY(openat(parent, name, OPEN_FLAGS));
-    /* The parent too: a directory that power loss can take away keeps no value. */
+    /* The parent is synced too: a directory that power loss can take away keeps no value. */
     if (fd >= 0 && fchmod(fd, directory_mode(storage->mode)) == 0 &&
         TEMP_FAILURE_RETRY(fsync(parent)) == 0) {
         storage->fd = fd;

@@ -34,7 +34,7 @@ static int check_write(const struct swtpm_storage *storage, const char *name,
     return storage_dir_check_lock(storage, error);
 }
 
-/* That the medium has the directory's entries, as far as the flags ask for it. */
+/* Makes sure that the medium has the directory's entries, if the flags ask for that. */
 static int sync_directory(const struct swtpm_storage *storage, uint32_t flags,
                           struct swtpm_plugin_error *error)
 {
@@ -46,7 +46,7 @@ static int sync_directory(const struct swtpm_storage *storage, uint32_t flags,
 
 /* ---------------------------------------------------------------------------------- put ------ */
 
-/* What an interrupted put left behind makes room. */
+/* What an interrupted put left behind is removed first. */
 static int make_temporary(const struct swtpm_storage *storage, const char *temporary)
 {
     int fd = storage_dir_make_file(storage, temporary, storage->mode);
@@ -86,7 +86,7 @@ static int fill_temporary(int fd, struct swtpm_bytes value, uint32_t flags)
     return result;
 }
 
-/* ENOENT is no missing value here: the directory itself has been removed. */
+/* ENOENT does not mean a missing value here: the directory itself has been removed. */
 static int fail_put(const struct swtpm_storage *storage, const char *what, const char *name,
                     struct swtpm_plugin_error *error)
 {

@@ -17,7 +17,7 @@ static int write_table(const struct swtpm_storage *storage, const struct table *
 
 /* -------------------------------------------------------------------------------- begin ----- */
 
-/* An empty table, so that at no time data stand in a file that is not marked. */
+/* Writes an empty table first, so that data never stand in a file without the format's mark. */
 static int format(struct change *change, struct swtpm_plugin_error *error)
 {
     int code = write_table(change->storage, &change->table, error);
@@ -29,8 +29,8 @@ static int format(struct change *change, struct swtpm_plugin_error *error)
     return SWTPM_PLUGIN_OK;
 }
 
-/* The table on the medium is older than the one in memory if a put before was not durable.  What is
- * free in the one may be in use in the other. */
+/* If the last put was not durable, the table on the medium may be older than the one in memory, and
+ * what is free in one be in use in the other. */
 static int settle(struct change *change, struct swtpm_plugin_error *error)
 {
     struct swtpm_storage *storage = change->storage;
@@ -75,7 +75,7 @@ int change_begin(struct change *change, struct swtpm_plugin_error *error)
 static int write_section(const struct change *change, uint32_t offset, struct swtpm_bytes data,
                          struct swtpm_plugin_error *error)
 {
-    /* So that the file reaches to the place of a value without bytes. */
+    /* Makes the file reach to the place of a value that has no bytes. */
     if (data.size == 0)
         data = (struct swtpm_bytes){"", 1};
     return medium_write(change->storage, offset, data, error);
@@ -107,7 +107,7 @@ int change_place(struct change *change, unsigned entry, struct swtpm_bytes data,
 
 /* -------------------------------------------------------------------------------- commit ---- */
 
-/* That the new data are there before the table that names them. */
+/* The new data must be on the medium before the table that names them. */
 static int sync_data(const struct change *change, struct swtpm_plugin_error *error)
 {
     bool is_needed = change->kept_count > TABLE_ENTRIES;

@@ -16,7 +16,7 @@ enum {
 };
 
 struct contents {
-    bool formatted;                  /* or: empty, and to become a store with the first put */
+    bool formatted;                  /* false: empty; the first put makes it a store */
     unsigned char bytes[TABLE_SIZE]; /* the table as it was read */
     struct table table;
     struct extension extension;

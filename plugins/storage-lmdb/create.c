@@ -26,8 +26,9 @@ static bool exists(int fd, const char *name)
     return fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* What root makes in somebody else's directory is for him: a tool that root runs must not lock out
- * a daemon with less rights.  Where even root may not give files away, they stay root's. */
+/* What root makes in another user's directory is given to that user: a tool that root runs must not
+ * lock out a daemon with fewer rights.  Where not even root may give files away, they stay
+ * root's. */
 static void adopt(int directory, int file)
 {
     struct stat status;

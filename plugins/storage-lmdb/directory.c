@@ -101,7 +101,7 @@ static int sync_parent(const char *path, struct swtpm_plugin_error *error)
 
 static int make(const struct location *location, struct swtpm_plugin_error *error)
 {
-    /* Who may read the files may also find them. */
+    /* Whoever may read the files may also find them. */
     mode_t mode = location->mode | 0700 | (location->mode & 0044) >> 2;
 
     if (mkdir(location->path, 0700) != 0) {

@@ -50,7 +50,7 @@ int directory_prepare(const struct location *location, uint32_t flags, struct di
 
 void directory_free(struct directory *directory);
 
-/* plugin_explain_denial for whichever of the files of `directory`, or that itself, stops him. */
+/* plugin_explain_denial for `directory`, or for the one of its files that stops this user. */
 int directory_explain_denial(struct swtpm_plugin_error *error, int result, const char *directory);
 
 /* Whether a file system of this statfs(2) f_type is served by another machine or by FUSE, so that

@@ -44,7 +44,7 @@ typedef int (*environment_body)(const struct records *records, void *context);
 int environment_read(struct environment *environment, environment_body body, void *context,
                      const char *what, struct swtpm_plugin_error *error);
 
-/* Runs the body as the environment's only writer and commits.  Not for who acquired it with
+/* Runs the body as the environment's only writer and commits.  Not after environment_acquire with
  * SWTPM_STORAGE_READ_ONLY. */
 int environment_write(struct environment *environment, bool durable, environment_body body,
                       void *context, const char *what, struct swtpm_plugin_error *error);

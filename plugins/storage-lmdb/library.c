@@ -31,8 +31,8 @@ int library_check_lock_file(const struct environment *environment)
 
 void library_close(struct environment *environment)
 {
-    /* LMDB leaves its entries in lock.mdb by writing there.  Where that is no more, the memory of a
-     * library that nobody will use again is the smaller loss. */
+    /* LMDB writes to lock.mdb when it closes.  Where that was cut off, it is not closed: the memory
+     * of a library that nobody will use again is the smaller loss. */
     if (environment->library != NULL && library_check_lock_file(environment) == 0)
         mdb_env_close(environment->library);
     if (environment->data_fd >= 0)
@@ -185,8 +185,8 @@ static int check_library(struct environment *environment, struct swtpm_plugin_er
     return result;
 }
 
-/* Where it cannot write to the table of readers, LMDB does without, and writers would use the pages
- * of a snapshot again while it is being read. */
+/* LMDB does without the table of readers where it cannot write to it, and writers would then reuse
+ * the pages of a snapshot that is being read. */
 static int check_readers_are_seen(const char *directory, struct swtpm_plugin_error *error)
 {
     char path[PATH_MAX];
@@ -274,7 +274,7 @@ int library_open(struct environment *environment, struct swtpm_plugin_error *err
     if (result == 0)
         return 0;
     library_close(environment);
-    /* Whoever came in the middle of a lockless check made it meaningless. */
+    /* A writer who came in the middle of a check without locks made it meaningless. */
     if (environment->lockless && directory_is_in_use(environment->directory.path)) {
         result = library_open_steps(environment, error);
         if (result != 0)
@@ -283,7 +283,8 @@ int library_open(struct environment *environment, struct swtpm_plugin_error *err
     return result;
 }
 
-/* Opens anew what a failure, or the need to write, has made useless.  The gate is held alone. */
+/* Opens anew what a failure, or the need to write, has made useless.  The caller holds the gate
+ * exclusively. */
 static int reopen(struct environment *environment, struct swtpm_plugin_error *error)
 {
     library_close(environment);
@@ -298,7 +299,7 @@ int library_reopen(struct environment *environment, struct swtpm_plugin_error *e
     return result;
 }
 
-/* If that is not to be had, those who read go on reading. */
+/* If that is refused, those who read go on reading. */
 static int make_writable(struct environment *environment, struct swtpm_plugin_error *error)
 {
     environment->read_only = false;

@@ -24,8 +24,8 @@ struct environment {
     pid_t owner;    /* a forked child must not use what its parent opened */
     struct directory directory;
     struct directory_identity data_identity;
-    /* Transactions hold it shared; who moves the map or opens anew, or changes one of the two
-     * below, holds it alone. */
+    /* Transactions hold it shared; whoever moves the map, opens the library anew or changes one of
+     * the two fields below holds it exclusively. */
     pthread_rwlock_t gate;
     size_t map_limit;
     bool read_only;
@@ -47,15 +47,16 @@ int library_open(struct environment *environment, struct swtpm_plugin_error *err
 /* Closes what is open, if anything.  No transaction may run. */
 void library_close(struct environment *environment);
 
-/* Opens anew what a failure has made useless.  By who does not hold the gate.  0 or a result. */
+/* Opens anew what a failure has made useless.  The caller must not hold the gate.  0 or a
+ * result. */
 int library_reopen(struct environment *environment, struct swtpm_plugin_error *error);
 
-/* Maps all that is in use, which others may have enlarged; with `grow`, more than so far.  By who
- * does not hold the gate.  A status (result.h): MDB_MAP_FULL if the limit is reached. */
+/* Maps all that is in use, which others may have enlarged; with `grow`, more than so far.  The
+ * caller must not hold the gate.  A status (result.h): MDB_MAP_FULL if the limit is reached. */
 int library_resize(struct environment *environment, bool grow);
 
-/* What one more handle asks for, which is going to write: the map follows its limit, in bytes, when
- * it has to grow.  By who does not hold the gate.  0 or a result; then all is as it was. */
+/* For one more handle that is going to write: the map may grow to the limit that it asks for, in
+ * bytes.  The caller must not hold the gate.  0 or a result; then all is as it was. */
 int library_extend(struct environment *environment, size_t map_limit,
                    struct swtpm_plugin_error *error);
 

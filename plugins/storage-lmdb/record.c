@@ -70,7 +70,7 @@ static uint64_t checksum(const struct key *key, const void *data, size_t size)
     return htobe64(mix_bytes(hash, data, size));
 }
 
-/* LMDB goes where only what was checked leads. */
+/* Checks first what LMDB is about to follow. */
 static int checked_get(const struct records *records, unsigned extent, MDB_val *key, MDB_val *data)
 {
     const struct verify_wish wish = {
@@ -208,8 +208,8 @@ int record_value_get(const struct records *records, uint64_t number, const char 
     return 0;
 }
 
-/* Before LMDB gives up the pages of what is there; nothing may be.  The lists of free pages may
- * name none of all the TPM's, lest the change of one value be the end of another. */
+/* Checks what is there, if anything, before LMDB frees its pages.  The lists of free pages may name
+ * no page of this TPM, lest the change of one value overwrite another. */
 static int check_replaceable(const struct records *records, uint64_t number, unsigned extent,
                              MDB_val key)
 {
@@ -262,7 +262,7 @@ int record_value_delete(const struct records *records, uint64_t number, const ch
     return status == 0 ? mdb_del(records->transaction, records->database, &key, NULL) : status;
 }
 
-/* What stands in a key behind its head, as a string. */
+/* `rest` is what stands in a key behind its head, as a string. */
 typedef int (*key_visitor)(void *context, const char *rest, const MDB_val *data);
 
 static int visit_key(const struct key *head, const MDB_val *key, const MDB_val *data,
@@ -278,7 +278,7 @@ static int visit_key(const struct key *head, const MDB_val *key, const MDB_val *
     return strlen(rest) == length ? visit(context, rest, data) : MDB_CORRUPTED;
 }
 
-/* Visits all records whose keys begin like that, and looks at no other. */
+/* Visits all records whose keys begin with `head`, and looks at no other. */
 static int visit_keys(const struct records *records, const struct key *head, key_visitor visit,
                       void *context)
 {

@@ -20,7 +20,7 @@ static int check_not_removed(int fd)
     return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
-/* LMDB never makes its file shorter; who reads a page of the map that others have cut off gets a
+/* LMDB never makes its file shorter; to read a page of the map that others have cut off is a
  * SIGBUS. */
 static int check_not_cut_off(struct environment *environment)
 {
@@ -78,7 +78,7 @@ static int read_once(struct environment *environment, struct work *work)
         status = check_not_cut_off(environment);
     if (status == 0)
         status = read_snapshot(environment, work);
-    /* Without the table of readers a writer who came meanwhile knew nothing of this one. */
+    /* Without the table of readers, a writer who came meanwhile knew nothing of this reader. */
     if (environment->lockless && directory_is_in_use(environment->directory.path))
         return MDB_PANIC;
     return status;
@@ -202,7 +202,7 @@ static int run(struct environment *environment, attempt try_it, struct work *wor
         int before = status = run_once(environment, try_it, work);
         if (put_right(environment, &status, error))
             continue;
-        /* The message is that of the opening. */
+        /* library_reopen has set the message. */
         if (before == MDB_PANIC)
             return result_of_status(status);
         break;

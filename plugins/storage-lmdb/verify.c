@@ -134,7 +134,7 @@ static bool page_size_is_sane(uint32_t size)
 }
 
 /* Flags of a tree say how its keys compare and what its records are; LMDB takes them from here.
- * The first one's hold those of the environment that made the file, too. */
+ * The first tree's hold the flags of the environment that made the file, too. */
 static bool tree_flags_are_sane(const struct meta *meta)
 {
     return (meta->trees[FREE_TREE].flags & ~MDB_NOSUBDIR) == MDB_INTEGERKEY &&
@@ -249,8 +249,8 @@ static int pages_of_list(struct verifier *v, size_t page, size_t needed, size_t 
     return 0;
 }
 
-/* Of values the head is looked at when they are replaced: reading all of them now would take a cold
- * disk seconds. */
+/* The head of a value's pages is checked when the value is replaced: to read all of them now would
+ * take seconds from a cold disk. */
 static int claim_overflow(struct verifier *v, unsigned tree, const struct node *node, size_t *page)
 {
     size_t count = overflow_pages(v->page_size, node->head.data_size);
@@ -309,7 +309,7 @@ static size_t node_size(const struct node *node, unsigned type)
 }
 
 /* LMDB packs the nodes of a page without gaps, and moves them by their sizes: if two of them shared
- * bytes, it would come to write behind the page. */
+ * bytes, it would end up writing past the page. */
 static bool nodes_are_packed(const struct verifier *v, const unsigned char *page, unsigned type,
                              unsigned nodes)
 {
@@ -695,7 +695,7 @@ int verify_records(struct verify_snapshot *snapshot, const struct verify_wish *w
     if (is_overwritten(snapshot, metas))
         return SWTPM_PLUGIN_BUSY;
     status = check_trees(&v, &metas[snapshot->transaction % META_COUNT]);
-    /* It may have been while it was looked at, and then that is all the damage. */
+    /* It may have been overwritten while it was looked at, and then that is all the damage. */
     if (status == SWTPM_PLUGIN_CORRUPT && read_metas(&v, snapshot->fd, metas) == 0 &&
         is_overwritten(snapshot, metas))
         status = SWTPM_PLUGIN_BUSY;

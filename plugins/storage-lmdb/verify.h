@@ -31,13 +31,13 @@ int verify_head(int fd, size_t *used, struct verify_damage *damage);
 struct verify_snapshot {
     int fd;             /* the data file */
     size_t transaction; /* the number of the last commit; a reader must hold it */
-    size_t records;     /* whose keys begin as was last wished; who visits more is led elsewhere */
+    size_t records;     /* whose keys begin as last wished; no more were checked */
     struct verify_damage damage;
 };
 
 enum verify_extent {
     VERIFY_PREFIX = 1,     /* all records whose keys begin so */
-    VERIFY_NEIGHBOURS = 2, /* the pages on both sides: who deletes joins what becomes small */
+    VERIFY_NEIGHBOURS = 2, /* the pages on both sides, which a deletion may join */
     VERIFY_FREE_PAGES = 4  /* the lists of free pages, in which none of all these may be */
 };
 

@@ -9,8 +9,8 @@
 #include "tools/transport/command_channel.h"
 
 /*
- * What a BIOS does with a TPM, step by step.  A command that the TPM refuses is told of on standard
- * error, and the next one follows; what makes talking impossible ends all.
+ * What a BIOS does with a TPM, step by step.  A command that the TPM refuses is reported on
+ * standard error, and the next one follows; where the TPM cannot be talked to, all ends.
  */
 
 /* Exit statuses (swtpm_bios(8)). */

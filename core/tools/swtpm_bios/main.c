@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     struct options options;
     struct error error;
 
-    /* A peer that hangs up is an error like another. */
+    /* A peer that hangs up is an error like any other. */
     signal(SIGPIPE, SIG_IGN);
     if (options_parse(argc, argv, &options, &error) != 0) {
         boot_complain("%s", error.text);

@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     struct error error;
     enum command_status status = COMMAND_DONE;
 
-    /* A peer that hangs up is an error like another. */
+    /* A peer that hangs up is an error like any other. */
     signal(SIGPIPE, SIG_IGN);
     if (options_parse(argc, argv, &options, &error) != 0)
         return fail(COMMAND_FAILED, &error);

@@ -3,9 +3,9 @@
 #define TOOLS_SWTPM_PLUGIN_CHECK_ALLOCATION_H
 
 /*
- * This program defines malloc and its relatives itself, so that those of the plugin and its
- * libraries come by here: they are counted, one can be made to fail, and what was not given back
- * is known.  The real ones are those of the next object (dlsym(3), RTLD_NEXT).
+ * This program defines malloc and its relatives itself, so that calls of the plugin and its
+ * libraries come through here: they are counted, one can be made to fail, and what was not given
+ * back is known.  The real ones are those of the next object (dlsym(3), RTLD_NEXT).
  */
 
 /* Begins to count allocations of the calling thread; the `fail`th from now on gives no memory, none

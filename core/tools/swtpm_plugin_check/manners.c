@@ -17,7 +17,7 @@
 #include "tools/swtpm_plugin_check/trace.h"
 #include "tools/swtpm_plugin_check/use.h"
 
-/* What a plugin leaves of its process, and what it leaves behind. */
+/* How a plugin leaves its process, and what it leaves behind. */
 
 void check_process_state(const struct subject *subject)
 {

@@ -173,7 +173,7 @@ static struct modes modes_under(const struct subject *subject, unsigned index, m
     return modes;
 }
 
-/* It leaves the owner his rights: who has not those of root could not use a new directory. */
+/* It leaves the owner's rights: without them, only root could use a new directory. */
 enum { HOSTILE_UMASK = 0077 };
 
 /* Not all files: a lock file may have a mode that others rely on. */

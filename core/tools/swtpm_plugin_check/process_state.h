@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* What a plugin may not change of its process. */
+/* What a plugin must not change in its process. */
 
 enum { PROCESS_STATE_SIGNALS = 65, PROCESS_STATE_TEXT_SIZE = 4096 };
 

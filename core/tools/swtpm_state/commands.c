@@ -23,7 +23,7 @@ static bool names_file(const struct options *options)
            options->files[STATE_SAVE] != NULL;
 }
 
-/* An option that a command ignores would be a wish that is silently not granted. */
+/* A command that ignored an option would silently not do what was asked. */
 static int check_surplus(const struct command *command, const struct options *options,
                          struct error *error)
 {

@@ -6,7 +6,7 @@
 
 #include "tools/swtpm_state/place.h"
 
-/* Who lives in a place: so that no TPM is lost by mistake.  0, or -1 with a message. */
+/* Whether a place holds a TPM: so that none is lost by mistake.  0, or -1 with a message. */
 
 /* There is no state of a TPM of that version, or it may be replaced. */
 int occupancy_check_free(const struct place *place, enum tpm_version version, bool replace,

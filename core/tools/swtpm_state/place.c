@@ -69,7 +69,7 @@ static int open_store(struct place *place, enum place_use use, enum tpm_version 
     return state_store_new(&store_parameters, &place->store, error);
 }
 
-/* Whether it is not somebody else who keeps the lock from being taken. */
+/* Whether the lock is out of reach for another reason than that somebody holds it. */
 static bool lock_is_denied(const struct place *place)
 {
     struct error ignored;

@@ -35,8 +35,8 @@ int place_load(struct place *place, const char *option, const char *text,
 int place_open(struct place *place, enum place_use use, enum tpm_version version,
                const struct state_key *key, struct error *error);
 
-/* Whether two places that were opened, the second without getting its lock, are one under two
- * names.  Unlocks the first: for an error message. */
+/* For an error message: whether two places that were opened, the second without getting its lock,
+ * are the same under two names.  Unlocks the first. */
 bool place_is_same(struct place *first, struct place *second);
 
 void place_close(struct place *place);
