@@ -151,6 +151,24 @@ uint32_t tpm_result_failure(enum tpm_version version)
     return version == TPM_VERSION_2_0 ? TPM2_RC_FAILURE : (uint32_t)TPM_FAIL;
 }
 
+void tpm2_command_put_get_test_result(uint8_t command[TPM_HEADER_SIZE])
+{
+    put_header(command, TAG_ST_NO_SESSIONS, TPM_HEADER_SIZE, TPM2_CC_GET_TEST_RESULT);
+}
+
+/* The test's result stands last, behind what only the manufacturer understands. */
+bool tpm2_response_tells_failure(struct swtpm_bytes response)
+{
+    enum { RESULT_SIZE = 4 };
+    uint32_t code;
+
+    if (!tpm_header_code(response, &code) || code != TPM_SUCCESS ||
+        response.size < TPM_HEADER_SIZE + RESULT_SIZE)
+        return false;
+    const uint8_t *end = (const uint8_t *)response.data + response.size;
+    return big_endian_get32(end - RESULT_SIZE) == TPM2_RC_FAILURE;
+}
+
 void tpm_command_put_startup(enum tpm_version version, uint16_t type,
                              uint8_t command[TPM_STARTUP_COMMAND_SIZE])
 {

@@ -23,6 +23,7 @@
 /* TPM Main 1.2 part 2 §17 and TPM 2.0 part 2 §6.5.2 */
 #define TPM2_CC_STARTUP UINT32_C(0x144)
 #define TPM2_CC_SHUTDOWN UINT32_C(0x145)
+#define TPM2_CC_GET_TEST_RESULT UINT32_C(0x17c)
 #define TPM_ORD_STARTUP UINT32_C(0x99)
 /* Vendor command: header and one byte of locality (swtpm_cuse(8), allow-set-locality). */
 #define TPM_CC_SET_LOCALITY UINT32_C(0x20001000)
@@ -63,6 +64,12 @@ void tpm_response_put(enum tpm_version version, uint32_t result, uint8_t respons
 
 /* TPM_FAIL or TPM_RC_FAILURE */
 uint32_t tpm_result_failure(enum tpm_version version);
+
+/* TPM2_GetTestResult: what a TPM in failure mode still answers (TPM 2.0 part 1 §12.4). */
+void tpm2_command_put_get_test_result(uint8_t command[TPM_HEADER_SIZE]);
+
+/* Whether a response to it says that the TPM has failed (part 3 §10.4). */
+bool tpm2_response_tells_failure(struct swtpm_bytes response);
 
 /* TPM_Startup, TPM2_Startup; and TPM2_Shutdown. */
 void tpm_command_put_startup(enum tpm_version version, uint16_t type,

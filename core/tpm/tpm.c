@@ -39,6 +39,7 @@ static struct {
     /* Set by the loop while the worker may be in libtpms, which asks for it. */
     _Atomic uint8_t locality;
     bool shut_down;                   /* the last command was a successful TPM2_Shutdown */
+    bool failure_answered;            /* a command, by TPM_RC_FAILURE, since the start */
     struct library_response response; /* to the last command of a client */
     uint8_t short_response[TPM_HEADER_SIZE];
 } tpm;
@@ -171,6 +172,7 @@ TPM_RESULT tpm_start(bool delete_volatile)
     }
     given_states_forget();
     tpm.shut_down = false;
+    tpm.failure_answered = false;
     tpm.running = true;
     log_info("TPM %s started", tpm.parameters.version == TPM_VERSION_2_0 ? "2.0" : "1.2");
     return TPM_SUCCESS;
@@ -206,23 +208,51 @@ static TPM_RESULT run_command(struct swtpm_bytes command, struct library_respons
     return TPM_FAIL;
 }
 
-/* A response of its own, because a client may still have to read the last one. */
+/* A response of its own, because a client may still have to read the last one.  Freed by the
+ * caller, whatever the result. */
+static TPM_RESULT run_own_command(struct swtpm_bytes command, struct library_response *response,
+                                  struct swtpm_bytes *answer)
+{
+    capture_command(command);
+    TPM_RESULT result = run_command(command, response);
+    if (result != TPM_SUCCESS)
+        return result;
+    *answer = (struct swtpm_bytes){.data = response->data, .size = response->size};
+    capture_response(*answer);
+    return TPM_SUCCESS;
+}
+
 static bool try_shutdown(enum tpm2_startup_type type)
 {
     uint8_t command[TPM_STARTUP_COMMAND_SIZE];
+    const struct swtpm_bytes bytes = {.data = command, .size = sizeof command};
     struct library_response response = {0};
+    struct swtpm_bytes answer;
     uint32_t code = TPM_FAIL;
 
     tpm2_command_put_shutdown(type, command);
-    const struct swtpm_bytes bytes = {.data = command, .size = sizeof command};
-    capture_command(bytes);
-    if (run_command(bytes, &response) == TPM_SUCCESS) {
-        const struct swtpm_bytes answer = {.data = response.data, .size = response.size};
-        capture_response(answer);
+    if (run_own_command(bytes, &response, &answer) == TPM_SUCCESS)
         tpm_header_code(answer, &code);
-    }
     response_free(&response);
     return code == TPM_SUCCESS;
+}
+
+/* Not every TPM_RC_FAILURE means failure mode.  The TPM is asked only after one, since any command
+ * ends an exclusive audit session. */
+static bool is_in_failure_mode(void)
+{
+    uint8_t command[TPM_HEADER_SIZE];
+    const struct swtpm_bytes bytes = {.data = command, .size = sizeof command};
+    struct library_response response = {0};
+    struct swtpm_bytes answer;
+
+    if (tpm.parameters.version != TPM_VERSION_2_0 || !tpm.failure_answered)
+        return false;
+    tpm2_command_put_get_test_result(command);
+    bool failed = run_own_command(bytes, &response, &answer) != TPM_SUCCESS ||
+                  tpm2_response_tells_failure(answer);
+    response_free(&response);
+    return failed;
 }
 
 /* Without it the dictionary attack lockout counter would rise (TPM 2.0 part 1 §19.8.3).  Whoever
@@ -297,6 +327,14 @@ static void remember_shutdown(struct swtpm_bytes command, struct swtpm_bytes res
                     tpm_header_code(response, &code) && code == TPM_SUCCESS;
 }
 
+static void note_failure(struct swtpm_bytes response)
+{
+    uint32_t code;
+
+    if (tpm_header_code(response, &code) && code == TPM2_RC_FAILURE)
+        tpm.failure_answered = true;
+}
+
 static void log_exchange(struct swtpm_bytes command, struct swtpm_bytes response)
 {
     uint32_t ordinal = 0, code = 0;
@@ -336,6 +374,7 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     tpm.processing = true;
     struct swtpm_bytes response = answer_command(command);
     tpm.processing = false;
+    note_failure(response);
     capture_response(response);
     return response;
 }
@@ -483,9 +522,10 @@ static TPM_RESULT collect_volatile(struct buffer *plain)
     uint32_t size = 0;
 
     /* libtpms would give one that records the failure: no TPM could start from that. */
-    if (callbacks_results().store_failed) {
-        log_error("The volatile state cannot be taken from a TPM whose state could not be stored; "
-                  "initialise the TPM anew");
+    if (callbacks_results().store_failed || is_in_failure_mode()) {
+        log_error("The volatile state cannot be taken from a TPM that %s; initialise the TPM anew",
+                  callbacks_results().store_failed ? "could not store its state"
+                                                   : "is in failure mode");
         return TPM_FAIL;
     }
     TPM_RESULT result = TPMLIB_VolatileAll_Store(&data, &size);

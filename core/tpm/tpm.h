@@ -100,7 +100,7 @@ TPM_RESULT tpm_hash_data(struct swtpm_bytes data);
 TPM_RESULT tpm_hash_end(void);
 
 /* Stores the volatile state, to be resumed from at the next start.  TPM_FAIL for a TPM in failure
- * mode because its state could not be stored: it would be resumed as that. */
+ * mode, or whose state could not be stored: it would be resumed as that. */
 TPM_RESULT tpm_store_volatile(void);
 
 /* Sets the size of command and response buffers, 0 leaves it; out: the sizes in force (NULL not

@@ -337,3 +337,35 @@ default_properties = fips=yes
         with open(path, "w", encoding="ascii") as file:
             file.write(self.CONFIGURATION)
         self.check_no_start(says="OpenSSL's configuration", environment={"OPENSSL_CONF": path})
+
+
+class FailureMode(TpmTest):
+    """The self-test fails, since OpenSSL is configured to have no algorithms."""
+
+    CONFIGURATION = """\
+openssl_conf = all
+[all]
+providers = providers
+[providers]
+base = base
+[base]
+activate = 1
+"""
+
+    def test_a_volatile_state_with_the_failure_in_it_is_neither_stored_nor_given_away(self):
+        state = self.directory()
+        daemon, _, _ = self.start_running(state_directory=state)
+        daemon.shut_down()
+        path = os.path.join(self.directory(), "openssl.cnf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.CONFIGURATION)
+        daemon, file, client = self.start_running(state_directory=state,
+                                                  environment={"OPENSSL_CONF": path})
+        self.assertEqual(client.transmit(tpm2.self_test()), tpm2.FAILURE_RESPONSE)
+        self.assertEqual(Control(file).store_volatile(), TPM_FAIL)
+        with self.assertRaises(ControlError) as refusal:
+            Control(file).get_blob(VOLATILE)
+        self.assertEqual(refusal.exception.result, TPM_FAIL)
+        self.assertIn("a TPM that is in failure mode", daemon.log)
+        daemon.shut_down()
+        self.start_running(state_directory=state)

@@ -112,6 +112,25 @@ static void set_locality_needs_its_exact_size(void **state)
     assert_false(tpm_command_is_set_locality(command, &locality));
 }
 
+static void only_a_test_result_that_is_a_failure_tells_failure(void **state)
+{
+    (void)state;
+    uint8_t command[TPM_HEADER_SIZE];
+    uint8_t response[] = {0x80, 1, 0, 0, 0, 20, 0, 0, 0, 0, 0, 4, 't', 'e', 's', 't', 0, 0, 1, 1};
+    const struct swtpm_bytes bytes = {.data = response, .size = sizeof response};
+
+    tpm2_command_put_get_test_result(command);
+    assert_memory_equal(command, "\x80\1\0\0\0\x0a\0\0\1\x7c", sizeof command);
+    assert_true(tpm2_response_tells_failure(bytes));
+    for (size_t size = 0; size < TPM_HEADER_SIZE + 4; size++)
+        assert_false(tpm2_response_tells_failure((struct swtpm_bytes){response, size}));
+    response[sizeof response - 1] = 0;
+    assert_false(tpm2_response_tells_failure(bytes));
+    response[sizeof response - 1] = 1;
+    response[9] = 1;
+    assert_false(tpm2_response_tells_failure(bytes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +140,7 @@ int main(void)
         cmocka_unit_test(every_slow_command_of_the_lists_is_found),
         cmocka_unit_test(what_makes_a_key_is_slow_and_getrandom_is_not),
         cmocka_unit_test(set_locality_needs_its_exact_size),
+        cmocka_unit_test(only_a_test_result_that_is_a_failure_tells_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
