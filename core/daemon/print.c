@@ -9,6 +9,7 @@
 #include "daemon/confinement.h"
 #include "daemon/help.h"
 #include "plugin/print.h"
+#include "swtpm_ptm.h"
 #include "tpm/info.h"
 #include "tpm/profile.h"
 #include "util/version.h"
@@ -61,7 +62,7 @@ static int print_profiles(const struct config *config, FILE *to, struct error *e
 {
     (void)config;
     if (tpm_profile_require(error) == 0)
-        return print_library_info(TPM_VERSION_2_0, TPM_INFO_AVAILABLE_PROFILES, to, error);
+        return print_library_info(TPM_VERSION_2_0, PTM_INFO_AVAILABLE_PROFILES, to, error);
     error_prefix(error, "option --print-profiles: ");
     return -1;
 }

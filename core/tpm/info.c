@@ -9,6 +9,8 @@
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
 
+#include "swtpm_ptm.h"
+
 bool tpm_info_choose_version(enum tpm_version version)
 {
     TPMLIB_TPMVersion wanted =
@@ -43,7 +45,7 @@ size_t tpm_info_rsa_key_sizes(unsigned sizes[TPM_INFO_RSA_KEY_SIZES_MAX])
 {
     static const char name[] = "\"RSAKeySizes\":[";
 
-    char *features = tpm_info(TPM_INFO_FEATURES);
+    char *features = tpm_info(PTM_INFO_FEATURES);
     const char *list = features != NULL ? strstr(features, name) : NULL;
     size_t count = list != NULL ? parse_sizes(list + sizeof name - 1, sizes) : 0;
     free(features);

@@ -14,19 +14,6 @@
  * thread at a time.
  */
 
-/* Flags of tpm_info (swtpm-ptm(4), PTM_GET_INFO).  A library that does not know a flag ignores it.
- */
-enum tpm_info_flag {
-    TPM_INFO_SPECIFICATION = 1,
-    TPM_INFO_ATTRIBUTES = 2,
-    TPM_INFO_FEATURES = 4,
-    TPM_INFO_ALGORITHMS = 8,
-    TPM_INFO_COMMANDS = 0x10,
-    TPM_INFO_ACTIVE_PROFILE = 0x20,
-    TPM_INFO_AVAILABLE_PROFILES = 0x40,
-    TPM_INFO_ATTRIBUTES_IN_FORCE = 0x80
-};
-
 /* Most RSA key sizes that are told apart. */
 #define TPM_INFO_RSA_KEY_SIZES_MAX 8
 
@@ -37,8 +24,9 @@ enum tpm_info_flag {
  * no TPM runs. */
 bool tpm_info_choose_version(enum tpm_version version);
 
-/* The JSON object for the flags, which may be any; NULL if there is no memory.  To be freed by the
- * caller with free(3). */
+/* The JSON object for the flags of GET_INFO (PTM_INFO_…, swtpm_ptm.h), which may be any: the library
+ * ignores one that it does not know.  NULL if there is no memory.  To be freed by the caller with
+ * free(3). */
 char *tpm_info(uint64_t flags);
 
 /* The RSA key sizes, in bits, of the chosen TPM: at most TPM_INFO_RSA_KEY_SIZES_MAX, as libtpms

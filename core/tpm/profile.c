@@ -7,6 +7,7 @@
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
 
+#include "swtpm_ptm.h"
 #include "tpm/info.h"
 
 /* Weak: NULL where the loaded library has no such function. */
@@ -50,7 +51,7 @@ void tpm_profile_for_each(void (*visit)(void *context, const char *name, size_t 
 
     if (!tpm_profile_is_supported())
         return;
-    char *profiles = tpm_info(TPM_INFO_AVAILABLE_PROFILES);
+    char *profiles = tpm_info(PTM_INFO_AVAILABLE_PROFILES);
     for (const char *at = profiles; at != NULL && (at = strstr(at, key)) != NULL;) {
         const char *name = at + sizeof key - 1;
         size_t size = strcspn(name, "\"");

@@ -10,11 +10,11 @@
  * specifications (TPM Main 1.2 Part 3; TPM 2.0 Part 3).  The size in the header is always right.
  */
 
-enum { TPM_COMMAND_MAX = 64 };
+enum { TPM_COMMAND_SIZE_MAX = 64 };
 
 struct tpm_command {
     const char *name; /* for messages; of static storage */
-    uint8_t bytes[TPM_COMMAND_MAX];
+    uint8_t bytes[TPM_COMMAND_SIZE_MAX];
     size_t size;
 };
 
@@ -22,7 +22,7 @@ struct tpm_command {
 void tpm_command_begin(struct tpm_command *command, const char *name, uint16_t tag,
                        uint32_t ordinal);
 
-/* Append a parameter.  All must fit into TPM_COMMAND_MAX bytes. */
+/* Append a parameter.  All must fit into TPM_COMMAND_SIZE_MAX bytes. */
 void tpm_command_add8(struct tpm_command *command, uint8_t value);
 void tpm_command_add16(struct tpm_command *command, uint16_t value);
 void tpm_command_add32(struct tpm_command *command, uint32_t value);
