@@ -221,6 +221,17 @@ class FlawedPlugins(WithDirectory):
                 self.assertEqual(check.status, 1)
                 self.assertIn(reason, check.reasons())
 
+    def test_a_call_that_the_sandbox_forbids_is_told_with_the_way_to_find_it(self):
+        check = Check("--seccomp", "--only", "S6",
+                      os.path.join(BAD_PLUGINS, "storage-undeclared-system-call.so"))
+        self.assertIn("'strace -f' of this check shows it", check.reasons())
+
+    def test_stores_that_an_earlier_run_left_are_told(self):
+        arguments = ("--only", "S30", os.path.join(BAD_PLUGINS, "storage-flawless.so"),
+                     f"{self.directory}/{{}}")
+        self.assertEqual(Check(*arguments).failed, {})
+        self.assertIn("an earlier run left it", Check(*arguments).reasons())
+
     def test_each_flaw_of_list_stores_is_found_and_named(self):
         for name, (mark, reason, place) in LIST_STORES_FLAWS.items():
             with self.subTest(name):

@@ -34,7 +34,8 @@ void check_create(const struct subject *subject)
 
     store_need_numbers(subject);
     store_open(&store, subject, 0);
-    check_that(store_count(&store, NULL, NULL) == 0, "a new store is not empty");
+    check_that(store_count(&store, NULL, NULL) == 0,
+               "a new store is not empty; if an earlier run left it at the location, remove it");
     store_must_put(&store, "permall", 1, 1000);
     store_close(&store);
     store_needs_lasting_values(subject);

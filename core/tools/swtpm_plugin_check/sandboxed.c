@@ -78,8 +78,8 @@ static void run_sandboxed(const struct subject *subject, void (*body)(void *cont
     }
     check_that(waitpid(child, &status, 0) == child, "waitpid failed");
     check_that(!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS,
-               "an op made a system call that its sandbox does not allow (the kernel's log tells "
-               "the number)");
+               "an op made a system call that its sandbox does not allow; 'strace -f' of this "
+               "check shows it, just before SIGSYS");
     check_child_status(status);
 }
 
