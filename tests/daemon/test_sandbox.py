@@ -16,11 +16,11 @@ import unittest
 
 import tpm12
 import tpm2
-from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon
+from daemon import BUILD_DIR, PATIENCE, PLUGINS, PROGRAM, Daemon
 from plugins import trusted
 from ptm import PERMANENT, SAVESTATE, SUCCESS, VOLATILE, Control, ControlError
 from store import STORAGE, Store, only_for, stored, tpmstate, uri
-from tpm_test import TpmTest
+from tpm_test import SlowCommand, TpmTest
 
 TEST_PLUGINS = trusted(os.path.join(BUILD_DIR, "tests/plugins"))
 
@@ -65,7 +65,7 @@ class SandboxTest(TpmTest):
         self.addCleanup(shutil.rmtree, path)
         return path
 
-    def wait_until(self, condition, seconds=30):
+    def wait_until(self, condition, seconds=PATIENCE):
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, "nothing happened")
@@ -280,7 +280,8 @@ class Workload:
             control.store_volatile()
             control.stop()
             control.init()
-            self.wait_while_stopped(daemon, file)
+            if daemon.tpm2:
+                self.wait_while_stopped(daemon, file)
         self.reopen_log(daemon)
 
     def reopen_log(self, daemon):
@@ -312,15 +313,19 @@ class Workload:
         tpm.run(tpm2.nv_define(0x1000001, 8))
         tpm.run(tpm2.nv_write(0x1000001, b"12345678"))
 
-    @staticmethod
-    def wait_while_stopped(daemon, file):
-        """A stop and a continuation while the loop waits for the worker."""
-        file.write(tpm2.slow_command() if daemon.tpm2 else tpm12.get_random(4))
-        time.sleep(0.02)
-        daemon.signal(signal.SIGSTOP)
-        time.sleep(0.1)
-        daemon.signal(signal.SIGCONT)
-        file.read()
+    def wait_while_stopped(self, daemon, file):
+        """A stop and a continuation while the loop waits for the worker; it may not wait yet."""
+        def stop_and_continue(_):
+            time.sleep(0.02)
+            daemon.signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            daemon.signal(signal.SIGCONT)
+
+        for _ in range(20):
+            slow = SlowCommand(file)
+            slow.finish(slow.during(stop_and_continue)[1])
+            if "restart_syscall(" in self.text():
+                break
 
     def calls(self):
         lines = self.text().splitlines()

@@ -4,6 +4,7 @@
 import os
 import shutil
 
+from memory import await_idle
 from tpm_test import TpmTest
 
 
@@ -18,8 +19,8 @@ def reason_against(variant):
 
 class StraceTest(TpmTest):
     def start_traced(self, calls, **parameters):
-        """(daemon, file, client, lines) after Startup(CLEAR): lines() are those of the trace so far,
-        with `calls` as strace's option trace= names them."""
+        """(daemon, file, client, lines) after Startup(CLEAR): lines() are those of the trace until
+        the daemon has come to rest, with `calls` as strace's option trace= names them."""
         path = os.path.join(self.directory(), "trace")
         # The sandbox would be closed to what strace needs of a process that it starts.
         started = self.start_running(
@@ -27,6 +28,8 @@ class StraceTest(TpmTest):
             options=["--seccomp", "action=none"], **parameters)
 
         def lines():
+            # An answer arrives before strace has written that it was given.
+            await_idle(started[0].pid)
             with open(path, encoding="utf-8", errors="replace") as trace:
                 return trace.read().splitlines()
         return *started, lines

@@ -146,16 +146,23 @@ static void note_mode(void *context, const char *path, const struct stat *status
         modes->with_mode++;
 }
 
-/* Files bear the time of the last tick: what was made before must not bear that of `now`. */
-static void await_tick(struct timespec *now)
+static bool is_later(struct timespec time, struct timespec than)
 {
-    struct timespec before;
+    return time.tv_sec > than.tv_sec ||
+           (time.tv_sec == than.tv_sec && time.tv_nsec > than.tv_nsec);
+}
 
-    clock_gettime(CLOCK_REALTIME_COARSE, &before);
+/* Files bear the time of the last tick, or since Linux 6.13 of now.  What was made before this bears
+ * an earlier one than `tick`, and what is made afterwards does not. */
+static void await_tick(struct timespec *tick)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
     do {
         usleep(1000);
-        clock_gettime(CLOCK_REALTIME_COARSE, now);
-    } while (now->tv_sec == before.tv_sec && now->tv_nsec == before.tv_nsec);
+        clock_gettime(CLOCK_REALTIME_COARSE, tick);
+    } while (!is_later(*tick, now));
 }
 
 static struct modes modes_under(const struct subject *subject, unsigned index, mode_t mask)
