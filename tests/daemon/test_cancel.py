@@ -13,6 +13,10 @@ from ptm import Control
 from tpm_test import SlowCommand, TooSoon, TpmTest, repeated_if_too_soon
 
 
+# Of an answer while a key is being made, in microseconds.
+LIMIT_US = 100_000 if IS_SANITIZED else 1000
+
+
 class Cancel(TpmTest):
     def test_another_opener_cancels_the_creation_of_an_rsa_key(self):
         daemon, file, client = self.start_running()
@@ -68,13 +72,13 @@ class WhileAKeyIsMade(TpmTest):
 
         slow = SlowCommand(file)
         times = []
-        for _ in range(10):
+        # On a busy machine some answers have to wait for a processor.
+        while len(times) < 10 or (min(times) >= LIMIT_US and len(times) < 100):
             seconds, read = slow.during(measure)
             slow.finish(read)
             times.append(seconds * 1e6)
         print(f"GET_CAPABILITY during a key creation: {min(times):.0f} to {max(times):.0f} us")
-        if not IS_SANITIZED:
-            self.assertLess(min(times), 1000)
+        self.assertLess(min(times), LIMIT_US)
 
     def test_calls_that_do_not_touch_the_tpm_are_answered(self):
         daemon, file, _ = self.start_running()

