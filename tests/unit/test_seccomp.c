@@ -361,33 +361,61 @@ static void threads_that_run_already_are_restricted_too(void **state)
 }
 
 /* A child that stops in poll(2) and goes on needs restart_syscall(2), which no libc calls. */
-static void poll_once(void *shared)
+static void poll_once(struct attempt *attempt, int fd)
 {
-    struct attempt *attempt = shared;
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
     close_list(attempt);
-    attempt->result = poll(NULL, 0, 300);
+    attempt->result = poll(&pollfd, 1, -1);
+}
+
+static bool is_asleep(pid_t process)
+{
+    char path[64];
+    char state = '\0';
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "re");
+    if (file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = '\0';
+    if (file != NULL)
+        fclose(file);
+    return state == 'S';
+}
+
+/* Until it sleeps in poll, since it closes the list before that without a wait. */
+static void await_poll(const volatile struct attempt *attempt, pid_t child)
+{
+    alarm(60);
+    while (attempt->close_result != 0 || !is_asleep(child))
+        usleep(1000);
+    alarm(0);
 }
 
 static void a_wait_survives_stop_and_continue(void **state)
 {
     (void)state;
     struct attempt *attempt = child_shared(sizeof *attempt);
-    attempt->result = -1;
+    attempt->result = attempt->close_result = -1;
     int status;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        poll_once(attempt);
+        poll_once(attempt, ends[0]);
         _exit(0);
     }
-    usleep(100000);
+    await_poll(attempt, child);
     kill(child, SIGSTOP);
     waitpid(child, &status, WUNTRACED);
     assert_true(WIFSTOPPED(status));
     kill(child, SIGCONT);
+    assert_int_equal(write(ends[1], "x", 1), 1);
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status));
-    assert_int_equal(attempt->result, 0);
+    assert_int_equal(attempt->result, 1);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 #ifdef __x86_64__
