@@ -231,7 +231,7 @@ class Packages(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, ""))
 
     def test_they_work_when_installed(self):
-        done = run("tests/vm/run", "-t", "400", "tests/run-python", "-v", "release",
+        done = run("tests/vm/run", "-t", "900", "tests/run-python", "-v", "release",
                    "tests/packages/installed", cwd=TREE)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^[1-9]\d* passed, 0 failed, 0 skipped$")

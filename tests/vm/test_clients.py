@@ -32,7 +32,10 @@ def make_key(path, command, report):
 
 def receive_key(file):
     """Waits for the response of a key creation; gives its code, and frees the key's slot."""
-    response = file.read()
+    return free_key(file, file.read())
+
+
+def free_key(file, response):
     code = tpm2.response_code(response)
     if code == tpm2.RC_SUCCESS:
         handle = int.from_bytes(response[10:14], "big")
@@ -82,30 +85,58 @@ class Clients(unittest.TestCase):
             file.write(tpm2.get_random(8))
         self.assertEqual(refused.exception.errno, errno.EBUSY)
 
-    def test_another_process_cancels_a_key_creation(self):
-        _, reports = self.start_key_maker(tpm2.slow_command(b"cancelled"))
-        must(DEBIAN_IOCTL, "-C", self.tpm.path)
-        self.assertEqual(reports.recv(), tpm2.RC_CANCELED)
+    # How long a key takes is a matter of chance: one may be made before its creation was cancelled,
+    # interrupted or watched.
+    KEYS = 10
 
-    def test_capabilities_are_answered_while_a_key_is_made(self):
-        control = Control(self.open())
-        _, reports = self.start_key_maker(tpm2.slow_command(b"asked", bits=2048))
-        answered = 0
+    def test_another_process_cancels_a_key_creation(self):
+        for number in range(self.KEYS):
+            maker, reports = self.start_key_maker(tpm2.slow_command(b"cancelled %d" % number))
+            must(DEBIAN_IOCTL, "-C", self.tpm.path)
+            code = reports.recv()
+            maker.join(PATIENCE)
+            if code != tpm2.RC_SUCCESS:
+                break
+        self.assertEqual(code, tpm2.RC_CANCELED)
+
+    def answers_while_a_key_is_made(self, control, command):
+        """(seconds from the command to the key, seconds of each answer until then)"""
+        begun = time.monotonic()
+        maker, reports = self.start_key_maker(command)
+        answers = []
         while not reports.poll():
             start = time.monotonic()
             control.get_capability()
-            self.assertLess(time.monotonic() - start, 1)
-            answered += 1
-        self.assertGreater(answered, 2)
+            answers.append(time.monotonic() - start)
+        seconds = time.monotonic() - begun
         self.assertEqual(reports.recv(), tpm2.RC_SUCCESS)
+        maker.join(PATIENCE)
+        return seconds, answers
+
+    def test_capabilities_are_answered_while_a_key_is_made(self):
+        control = Control(self.open())
+        for number in range(self.KEYS):
+            command = tpm2.slow_command(b"asked %d" % number, bits=2048)
+            seconds, answers = self.answers_while_a_key_is_made(control, command)
+            # An answer that waits for the key takes most of the time.
+            if len(answers) > 2 and max(answers) < seconds / 4:
+                return
+        self.fail(f"{len(answers)} answers in {seconds} s, one of them in {max(answers)} s")
 
     def test_an_interrupted_reader_loses_nothing(self):
         file = self.open()
         self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
-        file.write(tpm2.slow_command(b"interrupted", bits=2048))
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        with self.assertRaises(Interrupted):
-            file.read()
+        for number in range(self.KEYS):
+            file.write(tpm2.slow_command(b"interrupted %d" % number, bits=2048))
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                response = file.read()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                break
+            free_key(file, response)
+        else:
+            self.fail("no reader was interrupted")
         self.assertEqual(receive_key(file), tpm2.RC_SUCCESS)
 
     def test_poll_tells_when_the_response_is_there(self):
@@ -130,7 +161,7 @@ class Clients(unittest.TestCase):
         self.assert_works(second)
 
     def test_a_client_killed_in_mid_command_harms_nobody(self):
-        maker, _ = self.start_key_maker(tpm2.slow_command(b"killed", bits=2048))
+        maker, _ = self.start_key_maker(tpm2.slow_command(b"killed"))
         maker.kill()
         maker.join(PATIENCE)
         file = self.open()
