@@ -62,6 +62,7 @@ ssize_t channel_send(int fd, const struct iovec *vector, int count);
 /* Whether the kernel has closed the channel. */
 int channel_is_closed(const struct channel *channel);
 
+/* Closes the channel and its duplicates, and frees the room for requests. */
 void channel_close(struct channel *channel);
 
 #endif

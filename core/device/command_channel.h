@@ -37,7 +37,7 @@ bool command_channel_write(struct command_channel *channel, fuse_req_t request,
 void command_channel_read(struct command_channel *channel, fuse_req_t request,
                           struct session *session, size_t size, bool nonblocking);
 
-/* enum of poll(2) events that hold for the session, as far as the channel decides. */
+/* The events of poll(2) that hold for the session, as far as the channel decides. */
 unsigned command_channel_poll(const struct command_channel *channel, const struct session *session);
 
 /* The session closes. */

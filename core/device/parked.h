@@ -43,6 +43,7 @@ void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *
  * caller answers it and calls parked_free. */
 struct parked_request *parked_take(struct parked_queue *queue);
 
+/* Frees what parked_take gave, which must have been answered. */
 void parked_free(struct parked_request *parked);
 
 #endif

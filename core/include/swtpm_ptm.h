@@ -13,12 +13,15 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
+/* Sizes in bytes: of the data of one HASH_DATA, of a part of a state blob and of a whole one, and
+ * of a part of the text of GET_INFO. */
 #define PTM_HASH_DATA_MAX 4096
 #define PTM_STATE_BLOB_PART_MAX 3072
 #define PTM_STATE_BLOB_MAX (512 * 1024)
 #define PTM_INFO_PART_MAX 3072
 
-/* Bits of GET_CAPABILITY. */
+/* Bits of GET_CAPABILITY: the calls that a TPM offers.  HASHING is HASH_START, HASH_DATA and
+ * HASH_END; SET_DATAFD and SEND_COMMAND_HEADER belong to socket transports. */
 #define PTM_CAPABILITY_INIT (UINT64_C(1) << 0)
 #define PTM_CAPABILITY_SHUTDOWN (UINT64_C(1) << 1)
 #define PTM_CAPABILITY_GET_TPMESTABLISHED (UINT64_C(1) << 2)
@@ -51,7 +54,7 @@
 #define PTM_STATE_FLAG_DECRYPTED UINT32_C(1)
 #define PTM_STATE_FLAG_ENCRYPTED UINT32_C(2)
 
-/* Flags of GET_CONFIG. */
+/* Flags of GET_CONFIG: states are encrypted with a key (--key); there is a migration key. */
 #define PTM_CONFIG_FLAG_FILE_KEY UINT32_C(1)
 #define PTM_CONFIG_FLAG_MIGRATION_KEY UINT32_C(2)
 
@@ -65,95 +68,103 @@
 #define PTM_INFO_AVAILABLE_PROFILES UINT64_C(0x40)
 #define PTM_INFO_RUNTIME_ATTRIBUTES UINT64_C(0x80)
 
+/* The whole answer of many calls. */
 struct ptm_result {
     uint32_t result;
 };
 
+/* GET_CAPABILITY; the only answer without a result. */
 struct ptm_capability {
-    uint64_t capabilities;
+    uint64_t capabilities; /* PTM_CAPABILITY_… */
 };
 
 union ptm_init {
     struct {
-        uint32_t flags;
+        uint32_t flags; /* PTM_INIT_FLAG_… */
     } request;
     struct ptm_result response;
 };
 
+/* GET_TPMESTABLISHED */
 struct ptm_established {
     uint32_t result;
-    uint8_t bit;
+    uint8_t bit; /* 1 after a hash sequence, until it is reset; else 0 */
     uint8_t padding[3];
 };
 
 /* SET_LOCALITY and RESET_TPMESTABLISHED */
 union ptm_locality {
     struct {
-        uint8_t locality;
+        uint8_t locality; /* 0 to 4 */
     } request;
     struct ptm_result response;
 };
 
 union ptm_hash_data {
     struct {
-        uint32_t length;
+        uint32_t length; /* bytes in use of `data` */
         uint8_t data[PTM_HASH_DATA_MAX];
     } request;
     struct ptm_result response;
 };
 
+/* GET_STATEBLOB: one part.  With offset 0 the blob is made anew. */
 union ptm_get_state {
     struct {
-        uint32_t state_flags;
-        uint32_t type;
-        uint32_t offset;
+        uint32_t state_flags; /* PTM_STATE_FLAG_DECRYPTED, or 0 */
+        uint32_t type;        /* PTM_BLOB_TYPE_… */
+        uint32_t offset;      /* of the part in the blob, in bytes */
     } request;
     struct {
         uint32_t result;
-        uint32_t state_flags;
-        uint32_t total_length;
-        uint32_t length;
+        uint32_t state_flags;  /* PTM_STATE_FLAG_ENCRYPTED, or 0 */
+        uint32_t total_length; /* of the blob, in bytes */
+        uint32_t length;       /* of the part: bytes in use of `data` */
         uint8_t data[PTM_STATE_BLOB_PART_MAX];
     } response;
 };
 
+/* SET_STATEBLOB: one part.  A shorter one than the longest ends the blob. */
 union ptm_set_state {
     struct {
-        uint32_t state_flags;
-        uint32_t type;
-        uint32_t length;
+        uint32_t state_flags; /* PTM_STATE_FLAG_ENCRYPTED, or 0 */
+        uint32_t type;        /* PTM_BLOB_TYPE_… */
+        uint32_t length;      /* bytes in use of `data` */
         uint8_t data[PTM_STATE_BLOB_PART_MAX];
     } request;
     struct ptm_result response;
 };
 
+/* GET_CONFIG */
 struct ptm_config {
     uint32_t result;
-    uint32_t flags;
+    uint32_t flags; /* PTM_CONFIG_FLAG_… */
 };
 
+/* SET_BUFFERSIZE: of the TPM's buffers for commands and responses; all in bytes. */
 union ptm_buffer_size {
     struct {
-        uint32_t size; /* bytes; 0 asks and changes nothing */
+        uint32_t size; /* 0 asks and changes nothing */
     } request;
     struct {
         uint32_t result;
-        uint32_t size;
+        uint32_t size; /* in force */
         uint32_t minimum;
         uint32_t maximum;
     } response;
 };
 
+/* GET_INFO: one part of a JSON text. */
 union ptm_info {
     struct {
-        uint64_t flags;
-        uint32_t offset;
+        uint64_t flags;  /* PTM_INFO_… */
+        uint32_t offset; /* of the part in the text, in bytes */
         uint32_t padding;
     } request;
     struct {
         uint32_t result;
-        uint32_t total_length;
-        uint32_t length;
+        uint32_t total_length; /* of the text with its final NUL, in bytes */
+        uint32_t length;       /* of the part: bytes in use of `buffer` */
         char buffer[PTM_INFO_PART_MAX];
     } response;
 };

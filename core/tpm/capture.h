@@ -38,9 +38,11 @@ struct capture_parameters {
  * for an existing file that is no pcapng file and is not to be truncated. */
 int capture_open(const struct capture_parameters *parameters, struct error *error);
 
+/* Add a packet with the bytes of a command, and of the response to the last one. */
 void capture_command(struct swtpm_bytes command);
 void capture_response(struct swtpm_bytes response);
 
+/* Closes the file. */
 void capture_close(void);
 
 #endif

@@ -22,6 +22,7 @@
  * such state.  `plain` is empty afterwards if that succeeded.  A failure is logged. */
 TPM_RESULT given_states_set(enum state_type type, struct buffer *plain);
 
+/* Whether a client has set any state since the last start that succeeded. */
 bool given_states_exist(void);
 
 /* Whether one of them is to be the permanent state from the next start on. */

@@ -39,6 +39,7 @@ struct storage_lock {
     unsigned blobs_fetched; /* bits of 1 << enum state_type */
 };
 
+/* `policy` is copied.  Takes no lock yet. */
 void storage_lock_init(struct storage_lock *lock, struct state_store *store,
                        const struct storage_lock_policy *policy);
 

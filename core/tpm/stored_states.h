@@ -22,9 +22,11 @@ struct stored_states {
 TPM_RESULT stored_states_load(struct stored_states *states, enum state_type type,
                               struct buffer *plain);
 
+/* Skipped if the state is stored already (state_store.h). */
 TPM_RESULT stored_states_save(struct stored_states *states, enum state_type type,
                               struct swtpm_bytes plain);
 
+/* Reads nothing of the state, and takes no lock. */
 TPM_RESULT stored_states_exists(struct stored_states *states, enum state_type type, bool *exists);
 
 /* Succeeds if there is no such state. */

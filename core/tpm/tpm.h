@@ -52,6 +52,7 @@ TPM_RESULT tpm_start(bool delete_volatile);
  * stored. */
 TPM_RESULT tpm_stop(void);
 
+/* Whether the last tpm_start succeeded and no tpm_stop came since; and the configured version. */
 bool tpm_is_running(void);
 enum tpm_version tpm_version(void);
 

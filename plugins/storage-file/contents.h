@@ -41,6 +41,7 @@ const char *contents_state_name(unsigned entry, enum extension_owner owner);
 int contents_load(const struct swtpm_storage *storage, struct contents *contents,
                   struct swtpm_plugin_error *error);
 
+/* Frees what contents_load gave. */
 void contents_free(struct contents *contents);
 
 /* Where the value of that name stands.  False if there is none. */

@@ -59,6 +59,7 @@ uint32_t extension_values_offset(uint32_t count);
 /* Writes head and directory, extension_values_offset(count) bytes. */
 void extension_format(const struct extension *extension, unsigned char *bytes);
 
+/* Frees the values; the extension is zeroed then. */
 void extension_free(struct extension *extension);
 
 #endif

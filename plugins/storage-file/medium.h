@@ -17,6 +17,7 @@ int medium_size(const struct swtpm_storage *storage, uint64_t *size,
 int medium_read(const struct swtpm_storage *storage, uint64_t position, void *to, size_t size,
                 struct swtpm_plugin_error *error);
 
+/* Writes all bytes; after a failure some of them may be there. */
 int medium_write(const struct swtpm_storage *storage, uint64_t position, struct swtpm_bytes bytes,
                  struct swtpm_plugin_error *error);
 

@@ -46,6 +46,7 @@ bool table_is_marked(const unsigned char bytes[TABLE_SIZE]);
 int table_parse(struct table *table, const unsigned char bytes[TABLE_SIZE], uint64_t file_size,
                 const char *path, struct swtpm_plugin_error *error);
 
+/* Writes the table as it is to stand in the file. */
 void table_format(const struct table *table, unsigned char bytes[TABLE_SIZE]);
 
 /* Makes each section reach to the next one, and the last one to the end of its data. */

@@ -32,6 +32,7 @@ struct directory_identity {
     ino_t inode;
 };
 
+/* The identity in a result of stat(2), and whether another result is of the same file. */
 struct directory_identity directory_identity_of(const struct stat *status);
 bool directory_is_same_file(const struct stat *status, const struct directory_identity *identity);
 
@@ -48,6 +49,7 @@ struct directory {
 int directory_prepare(const struct location *location, uint32_t flags, struct directory *directory,
                       struct swtpm_plugin_error *error);
 
+/* Frees what directory_prepare filled in. */
 void directory_free(struct directory *directory);
 
 /* plugin_explain_denial for `directory`, or for the one of its files that stops this user. */

@@ -31,6 +31,7 @@ struct environment;
 int environment_acquire(const struct location *location, uint32_t flags,
                         struct environment **environment, struct swtpm_plugin_error *error);
 
+/* Ends one use; the last one closes the environment. */
 void environment_release(struct environment *environment);
 
 /* Its absolute directory; lives as long as the environment. */

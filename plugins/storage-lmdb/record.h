@@ -64,6 +64,7 @@ int record_tpm_list(const struct records *records, record_tpm_visitor visit, voi
 int record_value_get(const struct records *records, uint64_t number, const char *name,
                      struct swtpm_buffer buffer, size_t *size);
 
+/* swtpm_storage_ops.put; `name` is valid and `value` not too large. */
 int record_value_put(const struct records *records, uint64_t number, const char *name,
                      struct swtpm_bytes value);
 

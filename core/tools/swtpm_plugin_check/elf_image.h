@@ -16,11 +16,13 @@ struct elf_image {
 /* Reads the file; fails the check if it is no such object. */
 void elf_image_read(struct elf_image *image, const char *path);
 
+/* Frees what elf_image_read has read. */
 void elf_image_free(struct elf_image *image);
 
-/* Called for each symbol of the dynamic table that has a name. */
+/* Called for each symbol of the dynamic table that has a name; `name` lives as long as the image. */
 typedef void (*elf_symbol_visitor)(void *context, const char *name, bool defined, bool exported);
 
+/* Visits them in the order of the table. */
 void elf_image_for_each_symbol(const struct elf_image *image, elf_symbol_visitor visit,
                                void *context);
 

@@ -66,6 +66,7 @@ void store_open(struct store *store, const struct subject *subject, unsigned ind
 /* store_open, and nothing is in it. */
 void store_open_empty(struct store *store, const struct subject *subject, unsigned index);
 
+/* swtpm_storage_ops.close. */
 void store_close(struct store *store);
 
 /* Without SWTPM_STORAGE_CAN_LOCK among the plugin's capabilities this succeeds and does nothing, as

@@ -20,6 +20,7 @@ struct keys {
 /* Loads the crypto plugin, if there is a key at all, and the keys.  0 or -1. */
 int keys_load(struct keys *keys, const struct options *options, struct error *error);
 
+/* Wipes and frees the keys. */
 void keys_free(struct keys *keys);
 
 #endif

@@ -39,6 +39,7 @@ int place_open(struct place *place, enum place_use use, enum tpm_version version
  * are the same under two names.  Unlocks the first. */
 bool place_is_same(struct place *first, struct place *second);
 
+/* Closes the store, which gives its lock back, and frees the argument. */
 void place_close(struct place *place);
 
 #endif

@@ -46,6 +46,7 @@ struct control_channel {
 int control_channel_open(struct control_channel *channel, const struct endpoint *endpoint,
                          size_t transfer_size, struct error *error);
 
+/* Closes the device or hangs up. */
 void control_channel_close(struct control_channel *channel);
 
 /* Makes a call other than GET_STATEBLOB and SET_STATEBLOB.  `argument` is the structure that
