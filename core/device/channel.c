@@ -125,6 +125,15 @@ enum channel_event channel_receive(struct channel *channel, int event_fd, size_t
     }
 }
 
+void channel_wipe_request(struct channel *channel, size_t size)
+{
+    const struct fuse_in_header *header = (const void *)channel->request;
+
+    /* A read, the other half of each command, brings nothing of the client's. */
+    if (header->opcode != FUSE_READ)
+        explicit_bzero(channel->request, size);
+}
+
 static ssize_t send_waiting(int fd, const struct iovec *vector, int count)
 {
     struct pollfd room = {.fd = fd, .events = POLLOUT};

@@ -50,6 +50,9 @@ int channel_open(struct channel *channel, int fd, struct error *error);
  * relied on. */
 enum channel_event channel_receive(struct channel *channel, int event_fd, size_t *size);
 
+/* Wipes a request of that size, which may have held a password or state, once it is processed. */
+void channel_wipe_request(struct channel *channel, size_t size);
+
 /* Makes channel_receive return CHANNEL_WOKEN.  Async-signal-safe; on the receiving thread only. */
 void channel_wake(struct channel *channel);
 

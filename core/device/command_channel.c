@@ -10,6 +10,14 @@
 
 /* ------------------------------------------------------------------------------ the response */
 
+/* It may hold what was unsealed. */
+static void drop_response(struct command_channel *channel)
+{
+    if (channel->response.size > 0)
+        tpm_wipe_response();
+    channel->response = (struct swtpm_bytes){0};
+}
+
 static void give_response(struct command_channel *channel, fuse_req_t request, size_t size)
 {
     size_t length = channel->response.size < size ? channel->response.size : size;
@@ -17,6 +25,10 @@ static void give_response(struct command_channel *channel, fuse_req_t request, s
     /* An interrupted reader does not get the response: it stays for the next one. */
     if (fuse_reply_buf(request, channel->response.data, length) != 0)
         return;
+    if (length == channel->response.size) {
+        drop_response(channel);
+        return;
+    }
     channel->response.data = (const uint8_t *)channel->response.data + length;
     channel->response.size -= length;
 }
@@ -33,8 +45,10 @@ static void give_response_to_readers(struct command_channel *channel)
 
 static void keep_response(struct command_channel *channel, struct swtpm_bytes response)
 {
+    channel->response = response;
     /* The session that wrote the command may have closed meanwhile. */
-    channel->response = channel->owner != NULL ? response : (struct swtpm_bytes){0};
+    if (channel->owner == NULL)
+        drop_response(channel);
 }
 
 /* ------------------------------------------------------------------------- with the worker */
@@ -113,7 +127,7 @@ bool command_channel_write(struct command_channel *channel, fuse_req_t request,
         return false;
     }
     channel->owner = session;
-    channel->response = (struct swtpm_bytes){0};
+    drop_response(channel);
     if (tpm_is_running() && tpm_needs_storage_lock()) {
         channel->unanswered_write = request;
         channel->write_interrupted = false;
@@ -162,5 +176,5 @@ void command_channel_leave(struct command_channel *channel, const struct session
         return;
     channel->owner = NULL;
     if (!channel->running)
-        channel->response = (struct swtpm_bytes){0};
+        drop_response(channel);
 }

@@ -18,10 +18,12 @@
 struct command_channel {
     struct session *owner;        /* NULL: free */
     bool running;                 /* a command is with the worker */
-    struct swtpm_bytes response;  /* what is unread of the last one; tpm_process owns the bytes */
+    /* What is unread of the last one; tpm_process owns the bytes, which are wiped when all has been
+     * read or dropped. */
+    struct swtpm_bytes response;
     struct parked_queue readers;  /* of the owner, while running; made with parked_init */
 
-    /* The command with the worker; touched by the worker while it is busy. */
+    /* The command with the worker, wiped when it has run; touched by the worker while it is busy. */
     uint8_t command[TPM_COMMAND_MAX];
     size_t command_size;
     fuse_req_t unanswered_write;  /* the write that waits for the storage lock, or NULL */

@@ -349,6 +349,7 @@ static void process_request(struct device *device, size_t size)
     struct fuse_buf request = {.size = size, .mem = device->channel.request};
 
     fuse_session_process_buf(device->fuse, &request);
+    channel_wipe_request(&device->channel, size);
 }
 
 int device_make(struct device *device, struct error *error)

@@ -33,8 +33,9 @@ void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *
     *parked = (struct parked_request){.queue = queue,
                                       .request = request,
                                       .session = session,
-                                      .size = size,
-                                      .command = command};
+                                      .size = input != NULL ? 0 : size,
+                                      .command = command,
+                                      .input_size = input_size};
     if (input_size > 0)
         memcpy(parked->input, input, input_size);
     TAILQ_INSERT_TAIL(queue, parked, neighbours);
@@ -55,5 +56,6 @@ struct parked_request *parked_take(struct parked_queue *queue)
 
 void parked_free(struct parked_request *parked)
 {
+    explicit_bzero(parked->input, parked->input_size);
     free(parked);
 }

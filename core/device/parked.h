@@ -24,8 +24,9 @@ struct parked_request {
     struct parked_queue *queue;
     fuse_req_t request;
     struct session *session;
-    size_t size;      /* a read: bytes wanted; a control call: bytes of `input` */
-    unsigned command; /* a control call: the ioctl number */
+    size_t size;       /* a read: bytes wanted */
+    unsigned command;  /* a control call: the ioctl number */
+    size_t input_size; /* bytes of `input` */
     _Alignas(uint64_t) uint8_t input[];
 };
 
@@ -34,8 +35,8 @@ TAILQ_HEAD(parked_queue, parked_request);
 /* Makes an empty queue. */
 void parked_init(struct parked_queue *queue);
 
-/* Parks a request; `input` is copied and may be NULL with a read.  Without memory the request is
- * answered with ENOMEM. */
+/* Parks a request; `size` is that of `input`, which is copied, or with NULL what a read wants.
+ * Without memory the request is answered with ENOMEM. */
 void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *session,
                 unsigned command, const void *input, size_t size);
 
@@ -43,7 +44,7 @@ void parked_add(struct parked_queue *queue, fuse_req_t request, struct session *
  * caller answers it and calls parked_free. */
 struct parked_request *parked_take(struct parked_queue *queue);
 
-/* Frees what parked_take gave, which must have been answered. */
+/* Wipes and frees what parked_take gave, which must have been answered. */
 void parked_free(struct parked_request *parked);
 
 #endif

@@ -379,6 +379,13 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     return response;
 }
 
+void tpm_wipe_response(void)
+{
+    if (tpm.response.size > 0)
+        explicit_bzero(tpm.response.data, tpm.response.size);
+    tpm.response.size = 0;
+}
+
 static bool is_resumed(uint32_t code)
 {
     if (tpm.parameters.version == TPM_VERSION_2_0)

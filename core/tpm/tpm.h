@@ -63,11 +63,15 @@ enum tpm_version tpm_version(void);
 int tpm_send_startup(uint16_t type, struct error *error);
 
 /*
- * Runs one command and returns its response, which stays valid until the next call of tpm_process
- * or tpm_release.  Never fails: a stopped TPM, and a refused vendor command, give the failure
- * response.
+ * Runs one command and returns its response, which stays valid until the next call of tpm_process,
+ * tpm_wipe_response or tpm_release.  Never fails: a stopped TPM, and a refused vendor command, give
+ * the failure response.
  */
 struct swtpm_bytes tpm_process(struct swtpm_bytes command);
+
+/* Wipes the last response, once it is needed no more.  Any thread, but not during tpm_process.
+ * What libtpms itself keeps of a command stays until it overwrites that (doc/reliability.md). */
+void tpm_wipe_response(void);
 
 /* A command is about to be handed to tpm_process, on the worker's thread: a tpm_cancel from now on
  * is meant for it. */

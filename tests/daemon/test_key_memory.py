@@ -3,10 +3,9 @@
 nowhere else."""
 
 import os
-import re
 
 import tpm2
-from daemon import IS_SANITIZED
+from memory import places_of, sanitizer_keeps_memory
 from tpm_test import TpmTest
 
 NV_INDEX = 0x01500001
@@ -14,32 +13,7 @@ KEY = bytes(range(100, 132))
 PASSPHRASE = b"correct horse battery staple"
 
 
-def is_for(_variant):
-    if IS_SANITIZED:
-        return "a sanitizer maps terabytes, and keeps what was freed"
-    return None
-
-
-def writable_mappings(pid):
-    """(first address, behind the last, flags) of each (proc_pid_smaps(5))"""
-    found = []
-    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
-        for line in file:
-            head = re.match("([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if re.match("[0-9a-f]+-", line):
-                addresses = (int(head[1], 16), int(head[2], 16)) if head else None
-            elif line.startswith("VmFlags:") and addresses:
-                found.append((*addresses, line.split()))
-    return found
-
-
-def places_of(pid, secret):
-    """The flags of the mapping of each place where it stands."""
-    places = []
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for first, end, flags in writable_mappings(pid):
-            places += [flags] * os.pread(memory.fileno(), end - first, first).count(secret)
-    return places
+is_for = sanitizer_keeps_memory
 
 
 class KeyMemory(TpmTest):

@@ -101,7 +101,7 @@ static void the_input_is_copied(void **state)
     input[0] = 'x';
     struct parked_request *parked = parked_take(&queue);
     assert_int_equal(parked->command, 7);
-    assert_int_equal(parked->size, sizeof input);
+    assert_int_equal(parked->input_size, sizeof input);
     assert_string_equal(parked->input, "input");
     parked_free(parked);
 }
