@@ -53,8 +53,10 @@ bool directory_is_same_file(const struct stat *status, const struct directory_id
 
 void directory_free(struct directory *directory)
 {
+    if (directory->fd >= 0)
+        close(directory->fd);
     free(directory->path);
-    directory->path = NULL;
+    *directory = (struct directory){.fd = -1};
 }
 
 int directory_explain_denial(struct swtpm_plugin_error *error, int result, const char *directory)
@@ -143,6 +145,7 @@ static int learn(int fd, const struct location *location, struct directory *dire
 {
     struct stat status;
 
+    directory->fd = fd;
     directory->path = realpath(location->path, NULL);
     if (directory->path == NULL)
         return result_fail_status(error, errno, "cannot resolve '%s'", location->path);
@@ -155,7 +158,7 @@ static int learn(int fd, const struct location *location, struct directory *dire
 int directory_prepare(const struct location *location, uint32_t flags, struct directory *directory,
                       struct swtpm_plugin_error *error)
 {
-    struct directory found = {0};
+    struct directory found = {.fd = -1};
 
     if ((flags & SWTPM_STORAGE_CREATE) != 0 && (flags & SWTPM_STORAGE_READ_ONLY) == 0) {
         int result = make(location, error);
@@ -169,12 +172,24 @@ int directory_prepare(const struct location *location, uint32_t flags, struct di
     int result = learn(fd, location, &found, error);
     if (result == 0)
         result = prepare_files(fd, location, flags, found.path, error);
-    close(fd);
     if (result == 0)
         *directory = found;
     else
         directory_free(&found);
     return result;
+}
+
+int directory_check_entry(const struct directory *directory, const char *name, int fd)
+{
+    struct stat named;
+    struct stat opened;
+
+    if (fstatat(directory->fd, name, &named, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? SWTPM_PLUGIN_FENCED : errno;
+    if (fstat(fd, &opened) != 0)
+        return errno;
+    const struct directory_identity identity = directory_identity_of(&opened);
+    return directory_is_same_file(&named, &identity) ? 0 : SWTPM_PLUGIN_FENCED;
 }
 
 bool directory_is_in_use(const char *directory)

@@ -38,6 +38,7 @@ bool directory_is_same_file(const struct stat *status, const struct directory_id
 
 struct directory {
     char *path; /* absolute; owned */
+    int fd;     /* owned; stays with the directory when that is renamed */
     struct directory_identity identity;
 };
 
@@ -62,6 +63,10 @@ bool directory_is_remote(uint64_t file_system_type);
 /* Opens an entry of `directory`: close-on-exec, no link followed, never waiting for a FIFO.  A
  * descriptor, or -1 with errno. */
 int directory_open_entry(const char *directory, const char *name, int flags);
+
+/* A status: SWTPM_PLUGIN_FENCED if the entry `name` is another file than the one that `fd` is open
+ * on, or gone: then others may hold its locks on a new one. */
+int directory_check_entry(const struct directory *directory, const char *name, int fd);
 
 /* Whether a process has the environment in it open: every user holds a read lock on the first byte
  * of lock.mdb.  true, too, if that cannot be looked at. */

@@ -17,6 +17,11 @@ const char *environment_directory(const struct environment *environment)
     return environment->directory.path;
 }
 
+const struct directory *environment_place(const struct environment *environment)
+{
+    return &environment->directory;
+}
+
 static void destroy(struct environment *environment)
 {
     library_close(environment);

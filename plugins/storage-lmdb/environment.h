@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "directory.h"
 #include "location.h"
 #include "record.h"
 
@@ -36,6 +37,7 @@ void environment_release(struct environment *environment);
 
 /* Its absolute directory; lives as long as the environment. */
 const char *environment_directory(const struct environment *environment);
+const struct directory *environment_place(const struct environment *environment);
 
 /* Works in a transaction; returns a status (result.h), and anything but 0 undoes it. */
 typedef int (*environment_body)(const struct records *records, void *context);

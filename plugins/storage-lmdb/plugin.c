@@ -83,7 +83,7 @@ static int open_in_environment(struct swtpm_storage *storage, const struct locat
         return plugin_fail(error, SWTPM_PLUGIN_NO_MEMORY, "no memory for a handle");
     if (storage->read_only)
         return 0;
-    return tpm_lock_open(&storage->lock, environment_directory(storage->environment),
+    return tpm_lock_open(&storage->lock, environment_place(storage->environment),
                          storage->number, error);
 }
 
@@ -176,15 +176,7 @@ static int check_writable(const struct swtpm_storage *storage, struct swtpm_plug
         return plugin_fail(error, SWTPM_PLUGIN_DENIED,
                            "TPM '%s' in '%s' was opened for reading only", storage->tpm,
                            environment_directory(storage->environment));
-    int status = tpm_lock_check(&storage->lock);
-    if (status == SWTPM_PLUGIN_FENCED)
-        return plugin_fail(error, status,
-                           "the lock file in '%s' was removed while TPM '%s' held its lock",
-                           environment_directory(storage->environment), storage->tpm);
-    if (status != 0)
-        return result_fail_status(error, status, "cannot examine the lock file in '%s'",
-                                  environment_directory(storage->environment));
-    return 0;
+    return tpm_lock_check(&storage->lock, storage->tpm, error);
 }
 
 struct value_call {
@@ -326,9 +318,10 @@ static const struct swtpm_storage_ops ops = {
     .list_stores = tpm_list,
 };
 
-/* fcntl for the locks, fdatasync and fstatfs for commits.  The rest is for opening the environment
- * anew: LMDB looks for file systems and kernels whose fdatasync is not to be trusted. */
-static const char *const system_calls[] = {"fcntl",   "fdatasync", "openat",
+/* fcntl for the locks, newfstatat to see whether the files are in place, fdatasync and fstatfs for
+ * commits.  The rest is for opening the environment anew: LMDB looks for file systems and kernels
+ * whose fdatasync is not to be trusted. */
+static const char *const system_calls[] = {"fcntl",  "newfstatat", "fdatasync", "openat",
                                            "fstatfs", "uname",     NULL};
 
 const struct swtpm_plugin swtpm_plugin = {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/failure.h"
@@ -14,15 +13,15 @@
 
 enum { SLOT_SIZE = 8 };
 
-int tpm_lock_open(struct tpm_lock *lock, const char *directory, uint64_t number,
+int tpm_lock_open(struct tpm_lock *lock, const struct directory *directory, uint64_t number,
                   struct swtpm_plugin_error *error)
 {
-    int fd = directory_open_entry(directory, DIRECTORY_TPM_LOCK_FILE, O_RDWR);
+    int fd = directory_open_entry(directory->path, DIRECTORY_TPM_LOCK_FILE, O_RDWR);
 
     if (fd < 0)
-        return result_fail_status(error, errno, "cannot open '%s/%s'", directory,
+        return result_fail_status(error, errno, "cannot open '%s/%s'", directory->path,
                                   DIRECTORY_TPM_LOCK_FILE);
-    *lock = (struct tpm_lock){.fd = fd, .number = number};
+    *lock = (struct tpm_lock){.directory = directory, .fd = fd, .number = number};
     return 0;
 }
 
@@ -75,15 +74,41 @@ static int report_busy(const struct tpm_lock *lock, const char *tpm,
     return plugin_fail(error, SWTPM_PLUGIN_BUSY, "TPM '%s' is in use by process %ld", tpm, holder);
 }
 
+static int check_place(const struct tpm_lock *lock, const char *tpm,
+                       struct swtpm_plugin_error *error)
+{
+    int status = directory_check_entry(lock->directory, DIRECTORY_TPM_LOCK_FILE, lock->fd);
+
+    if (status == SWTPM_PLUGIN_FENCED)
+        return plugin_fail(error, status,
+                           "the lock file '%s/%s' was removed or replaced while it was open, so "
+                           "another process may own TPM '%s' now; start again",
+                           lock->directory->path, DIRECTORY_TPM_LOCK_FILE, tpm);
+    if (status != 0)
+        return result_fail_status(error, status, "cannot examine '%s/%s'", lock->directory->path,
+                                  DIRECTORY_TPM_LOCK_FILE);
+    return 0;
+}
+
+int tpm_lock_check(const struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error)
+{
+    return lock->held ? check_place(lock, tpm, error) : 0;
+}
+
 int tpm_lock_take(struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error)
 {
     if (lock->held)
-        return 0;
+        return check_place(lock, tpm, error);
     int status = set_lock(lock, F_WRLCK);
     if (status == EAGAIN)
         return report_busy(lock, tpm, error);
     if (status != 0)
         return result_fail_status(error, status, "cannot lock TPM '%s'", tpm);
+    int result = check_place(lock, tpm, error);
+    if (result != 0) {
+        set_lock(lock, F_UNLCK);
+        return result;
+    }
     lock->held = true;
     leave_process_id(lock);
     return 0;
@@ -98,15 +123,4 @@ int tpm_lock_give_back(struct tpm_lock *lock, struct swtpm_plugin_error *error)
         return result_fail_status(error, status, "cannot unlock a TPM");
     lock->held = false;
     return 0;
-}
-
-int tpm_lock_check(const struct tpm_lock *lock)
-{
-    struct stat status;
-
-    if (!lock->held)
-        return 0;
-    if (fstat(lock->fd, &status) != 0)
-        return errno;
-    return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "directory.h"
 #include "swtpm_plugin.h"
 
 /*
@@ -14,13 +15,14 @@
  */
 
 struct tpm_lock {
-    int fd; /* swtpm.lock, opened for this lock alone */
+    const struct directory *directory; /* borrowed */
+    int fd;                            /* swtpm.lock, opened for this lock alone */
     uint64_t number;
     bool held;
 };
 
-/* Opens the lock file of `directory`.  0 or a result. */
-int tpm_lock_open(struct tpm_lock *lock, const char *directory, uint64_t number,
+/* Opens the lock file of `directory`, which has to outlive the lock.  0 or a result. */
+int tpm_lock_open(struct tpm_lock *lock, const struct directory *directory, uint64_t number,
                   struct swtpm_plugin_error *error);
 
 /* Gives the lock back and closes the file. */
@@ -30,8 +32,8 @@ void tpm_lock_close(struct tpm_lock *lock);
 int tpm_lock_take(struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error);
 int tpm_lock_give_back(struct tpm_lock *lock, struct swtpm_plugin_error *error);
 
-/* A status: SWTPM_PLUGIN_FENCED if the lock is held on a file that was removed, so that it excludes
- * nobody any more. */
-int tpm_lock_check(const struct tpm_lock *lock);
+/* SWTPM_PLUGIN_FENCED if the lock is held on a file that was removed, renamed or replaced, so that
+ * it excludes nobody any more.  0 or a result. */
+int tpm_lock_check(const struct tpm_lock *lock, const char *tpm, struct swtpm_plugin_error *error);
 
 #endif

@@ -10,14 +10,17 @@
 #include "result.h"
 #include "snapshot.h"
 
-/* Values put into a file that has no name any more would be gone with its last user. */
-static int check_not_removed(int fd)
+/* Values put into a file that has no name any more would be gone with its last user; and whoever
+ * opens the environment by new files knows nothing of this writer. */
+static int check_in_place(const struct environment *environment)
 {
-    struct stat status;
+    const struct directory *directory = &environment->directory;
+    int status = directory_check_entry(directory, DIRECTORY_DATA_FILE, environment->data_fd);
 
-    if (fstat(fd, &status) != 0)
-        return errno;
-    return status.st_nlink > 0 ? 0 : SWTPM_PLUGIN_FENCED;
+    if (status != 0)
+        return status;
+    return directory_check_entry(directory, DIRECTORY_LIBRARY_LOCK_FILE,
+                                 environment->library_lock_fd);
 }
 
 /* LMDB never makes its file shorter; to read a page of the map that others have cut off is a
@@ -88,9 +91,7 @@ static int write_once(struct environment *environment, struct work *work)
 {
     MDB_txn *transaction;
 
-    int status = check_not_removed(environment->data_fd);
-    if (status == 0)
-        status = check_not_removed(environment->library_lock_fd);
+    int status = check_in_place(environment);
     if (status == 0)
         status = library_check_lock_file(environment);
     if (status == 0)
@@ -165,8 +166,8 @@ static int report(struct environment *environment, const struct work *work, int 
                            what, directory, map_limit_of(environment));
     if (status == SWTPM_PLUGIN_FENCED)
         return plugin_fail(error, status,
-                           "cannot %s: a file of the LMDB environment '%s' was removed, or its "
-                           "lock.mdb cut off, while it was in use",
+                           "cannot %s: a file of the LMDB environment '%s' was removed or "
+                           "replaced, or its lock.mdb cut off, while it was in use",
                            what, directory);
     if (status == SWTPM_PLUGIN_BUSY)
         return plugin_fail(error, status,

@@ -430,6 +430,41 @@ static void a_removed_file_fences_the_handle(void **state)
     }
 }
 
+/* Whoever opens the environment next makes a new file, and would not see the locks on this one. */
+static void a_renamed_file_fences_the_handle(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
+    char path[96];
+    char elsewhere[96];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct swtpm_storage *storage = opened("a");
+        assert_int_equal(OPS->lock(storage, &error), 0);
+        assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
+        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
+        snprintf(elsewhere, sizeof elsewhere, "%s/env/moved", directory);
+        assert_int_equal(rename(path, elsewhere), 0);
+        assert_int_equal(put_filled(storage, "v", 'w', 10, 0), SWTPM_PLUGIN_FENCED);
+        OPS->close(storage);
+        assert_int_equal(rename(elsewhere, path), 0);
+    }
+}
+
+static void a_lock_file_that_was_replaced_gives_no_lock(void **state)
+{
+    (void)state;
+    struct swtpm_storage *first = opened("a");
+
+    remove_entry("swtpm.lock");
+    struct swtpm_storage *second = opened("a");
+    assert_int_equal(OPS->lock(second, &error), 0);
+    assert_int_equal(OPS->lock(first, &error), SWTPM_PLUGIN_FENCED);
+    assert_non_null(strstr(error.message, "was removed or replaced"));
+    OPS->close(first);
+    OPS->close(second);
+}
+
 static void lock_files_are_made_again(void **state)
 {
     (void)state;
@@ -655,6 +690,8 @@ int main(void)
         TEST(a_writer_who_dies_in_a_put_stops_nobody),
         TEST(containers_with_the_same_process_id_share),
         TEST(a_removed_file_fences_the_handle),
+        TEST(a_renamed_file_fences_the_handle),
+        TEST(a_lock_file_that_was_replaced_gives_no_lock),
         TEST(lock_files_are_made_again),
         TEST(a_reader_is_turned_into_a_writer_when_one_is_opened),
         TEST(an_environment_of_another_program_is_refused),
