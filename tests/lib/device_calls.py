@@ -27,7 +27,7 @@ RECORDINGS = os.path.join(TOP, "tests/fake-kernel/recordings")
 DEVICE = "/dev/echo"
 MODES = {"restricted": [], "unrestricted": ["--unrestricted"]}
 
-MOMENT = 0.2
+MOMENT = 0.5
 PATIENCE = 60
 
 
@@ -94,9 +94,27 @@ class RealDevice:
         if child == 0:
             os.read(os.open(DEVICE, os.O_RDWR), 10)
             os._exit(0)
-        time.sleep(MOMENT)
+        self._await_reader(child)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+    @staticmethod
+    def _await_reader(process):
+        """Until it sleeps in read(), which follows its open() at once."""
+        inherited = _opens(os.getpid())
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and _opens(process) <= inherited:
+            time.sleep(0.01)
+        time.sleep(MOMENT)
+
+
+def _opens(process):
+    """How often it has the device open."""
+    directory = f"/proc/{process}/fd"
+    numbers = [number for number in os.listdir(directory)
+               if os.path.lexists(os.path.join(directory, number))]
+    return [os.readlink(os.path.join(directory, number)) for number in numbers].count(DEVICE)
 
 
 class FakeFile:
