@@ -111,7 +111,7 @@ class Build(unittest.TestCase):
         self.assertEqual(self.compiled(), ["core/util/buffer.o"])
 
     def test_changed_compiler_flags_rebuild_everything_once(self):
-        flags = {"CFLAGS": "-O0"}
+        flags = {"CFLAGS": "-O0 -Wp,-D_FORTIFY_SOURCE=3"}
         self.assertEqual(self.compiled(**flags), self.all_objects())
         self.assertEqual(self.compiled(**flags), [])
         self.assertEqual(self.compiled(), self.all_objects())
