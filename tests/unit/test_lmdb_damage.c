@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lmdb_place.h"
 #include "swtpm_plugin.h"
 
 /* Every kind of damage to the data file is met with a result, never with a signal, and never with
@@ -22,7 +23,6 @@
 
 enum { VALUE_SIZE = 3000, VALUES = 60, LARGE_SIZE = 20000, PAGE = 4096 };
 
-static char directory[64];
 static char location[96];
 static char path[96];
 static unsigned char *pristine;
@@ -61,16 +61,13 @@ static size_t length_of(int index)
 
 static int make_store(void **state)
 {
-    (void)state;
     struct swtpm_plugin_error error;
 
     /* Some ten thousand commits, of which none has to survive a power loss. */
-    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(directory, sizeof directory, "%s/test_lmdb_damage.XXXXXX", parent);
-    if (mkdtemp(directory) == NULL)
+    if (lmdb_make_directory_in_memory(state) != 0)
         return -1;
-    snprintf(location, sizeof location, "%s?tpm=a", directory);
-    snprintf(path, sizeof path, "%s/data.mdb", directory);
+    snprintf(location, sizeof location, "%s?tpm=a", lmdb_directory);
+    snprintf(path, sizeof path, "%s/data.mdb", lmdb_directory);
     struct swtpm_storage *storage = open_store(&error);
     assert_non_null(storage);
     for (int round = 0; round < 2; round++)
@@ -87,11 +84,8 @@ static int make_store(void **state)
 
 static int remove_store(void **state)
 {
-    (void)state;
-    char command[100];
     free(pristine);
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
+    return lmdb_remove_directory(state);
 }
 
 static void restore(size_t length)
@@ -174,7 +168,7 @@ static enum outcome outcome_of_use(void)
         alarm(120);
         struct swtpm_storage *storage = open_store(&error);
         if (storage == NULL)
-            _exit(strstr(error.message, directory) != NULL ? REFUSED_AT_OPEN : WRONG);
+            _exit(strstr(error.message, lmdb_directory) != NULL ? REFUSED_AT_OPEN : WRONG);
         if (read_all(storage, &refused) != 0)
             _exit(WRONG);
         if (!change_some(storage))
@@ -340,7 +334,7 @@ static void a_value_whose_pages_have_another_number_is_not_replaced(void **state
     struct swtpm_storage *storage = open_store(&error);
     assert_non_null(storage);
     assert_int_equal(OPS->put(storage, "v0", value, 0, &error), SWTPM_PLUGIN_CORRUPT);
-    assert_non_null(strstr(error.message, directory));
+    assert_non_null(strstr(error.message, lmdb_directory));
     assert_int_equal(OPS->del(storage, "v0", 0, &error), SWTPM_PLUGIN_CORRUPT);
     OPS->close(storage);
     restore(size);
@@ -434,7 +428,7 @@ static void a_whole_file_with_long_lists_of_free_pages_is_accepted(void **state)
     struct swtpm_plugin_error error;
     unsigned seed = 2;
 
-    snprintf(location, sizeof location, "%s/long?tpm=a", directory);
+    snprintf(location, sizeof location, "%s/long?tpm=a", lmdb_directory);
     struct swtpm_storage *storage = open_store(&error);
     assert_non_null(storage);
     for (int i = 0; i < PUTS; i++) {
@@ -499,9 +493,9 @@ static void damage_stops_only_those_who_come_there(void **state)
     static const char *const names[] = {"first", "second"};
     unsigned refused = 0, count = 0;
 
-    snprintf(path, sizeof path, "%s/two/data.mdb", directory);
+    snprintf(path, sizeof path, "%s/two/data.mdb", lmdb_directory);
     for (int tpm = 0; tpm < 2; tpm++) {
-        snprintf(location, sizeof location, "%s/two?tpm=%s", directory, names[tpm]);
+        snprintf(location, sizeof location, "%s/two?tpm=%s", lmdb_directory, names[tpm]);
         tpms[tpm] = open_store(&error);
         for (int i = 0; i < VALUES; i++)
             put_value(tpms[tpm], i, length_of(i));
@@ -511,14 +505,14 @@ static void damage_stops_only_those_who_come_there(void **state)
     zero_pages_of_the_second_tpm();
     assert_null(open_store(&error));
     assert_non_null(strstr(error.message, "is damaged"));
-    snprintf(location, sizeof location, "%s/two?tpm=first", directory);
+    snprintf(location, sizeof location, "%s/two?tpm=first", lmdb_directory);
     tpms[0] = open_store(&error);
     assert_non_null(tpms[0]);
     assert_int_equal(read_all(tpms[0], &refused), 0);
     assert_int_equal(refused, 0);
     put_value(tpms[0], 0, length_of(0));
     OPS->close(tpms[0]);
-    snprintf(location, sizeof location, "%s/two", directory);
+    snprintf(location, sizeof location, "%s/two", lmdb_directory);
     assert_int_equal(OPS->list_stores(location, count_store, &count, &error), SWTPM_PLUGIN_CORRUPT);
     assert_non_null(strstr(error.message, "is damaged"));
     assert_int_equal(count, 2);

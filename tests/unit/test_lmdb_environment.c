@@ -18,66 +18,18 @@
 
 #include <cmocka.h>
 
+#include "lmdb_place.h"
 #include "swtpm_plugin.h"
 
-/* What an environment is to all its TPMs and handles, and what happens to its files meanwhile.  The
- * plugin's objects are linked in. */
+/* What an environment is to all its TPMs and handles, and what happens to its files meanwhile. */
 
 #define OPS (swtpm_plugin.ops.storage)
 #define MIB ((size_t)1 << 20)
 
-static char directory[64];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    /* In memory: a new TPM is synced to the medium, and here are many. */
-    strcpy(directory, "/dev/shm/test_lmdb_environment.XXXXXX");
-    return mkdtemp(directory) == NULL ? -1 : 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
-}
-
-static int open_at(struct swtpm_storage **storage, const char *entry, const char *query,
-                   uint32_t flags, struct swtpm_plugin_error *error)
-{
-    char location[160];
-    const struct swtpm_storage_parameters parameters = {
-        .location = location, .mode = 0600, .flags = flags};
-
-    snprintf(location, sizeof location, "%s/%s?tpm=%s", directory, entry, query);
-    error->message[0] = '\0';
-    return OPS->open(storage, &parameters, error);
-}
-
-static struct swtpm_storage *opened(const char *query)
-{
-    struct swtpm_storage *storage = NULL;
-    struct swtpm_plugin_error error;
-
-    if (open_at(&storage, "env", query, SWTPM_STORAGE_CREATE, &error) != 0)
-        fail_msg("%s", error.message);
-    return storage;
-}
-
 static int put_zeros(struct swtpm_storage *storage, const char *name, size_t size,
                      struct swtpm_plugin_error *error)
 {
-    void *data = calloc(1, size + 1);
-    int result = OPS->put(storage, name, (struct swtpm_bytes){data, size}, 0, error);
-    free(data);
-    return result;
-}
-
-static void path_of(char path[96], const char *name)
-{
-    snprintf(path, 96, "%s/env/%s", directory, name);
+    return lmdb_put(storage, name, 0, size, 0, error);
 }
 
 static int exit_status_of(pid_t child)
@@ -104,13 +56,13 @@ static unsigned long long bytes_read(void)
 
 static void fill_environment(unsigned first, unsigned end)
 {
-    struct swtpm_storage *keeper = opened("keeper");
+    struct swtpm_storage *keeper = lmdb_open("keeper");
 
     for (unsigned i = first; i < end; i++) {
         struct swtpm_plugin_error error;
         char name[16];
         snprintf(name, sizeof name, "vm%u", i);
-        struct swtpm_storage *storage = opened(name);
+        struct swtpm_storage *storage = lmdb_open(name);
         assert_int_equal(put_zeros(storage, "tpm2-00.permall", 1300, &error), 0);
         OPS->close(storage);
     }
@@ -121,7 +73,7 @@ static unsigned long long cost_of_a_start_and_a_store(void)
 {
     struct swtpm_plugin_error error;
     unsigned long long before = bytes_read();
-    struct swtpm_storage *storage = opened("vm5");
+    struct swtpm_storage *storage = lmdb_open("vm5");
 
     assert_int_equal(put_zeros(storage, "tpm2-00.permall", 1300, &error), 0);
     OPS->close(storage);
@@ -158,7 +110,7 @@ static void no_change_of_a_sound_environment_is_refused(void **state)
     static bool present[NAMES];
     unsigned seed = 20261123;
     struct swtpm_plugin_error error = {""};
-    struct swtpm_storage *tpms[] = {opened("a"), opened("b"), opened("c")};
+    struct swtpm_storage *tpms[] = {lmdb_open("a"), lmdb_open("b"), lmdb_open("c")};
 
     memset(present, 0, sizeof present);
     for (unsigned i = 0; i < CHANGES; i++) {
@@ -186,14 +138,14 @@ static void a_larger_map_of_a_second_handle_holds_for_all(void **state)
 {
     (void)state;
     struct swtpm_plugin_error error;
-    struct swtpm_storage *small = opened("a&mapsize=1M");
+    struct swtpm_storage *small = lmdb_open("a&mapsize=1M");
 
     assert_int_equal(put_zeros(small, "v", 2 * MIB, &error), SWTPM_PLUGIN_NO_SPACE);
-    struct swtpm_storage *large = opened("b&mapsize=64M");
+    struct swtpm_storage *large = lmdb_open("b&mapsize=64M");
     if (put_zeros(large, "v", 2 * MIB, &error) != 0)
         fail_msg("%s", error.message);
     assert_int_equal(put_zeros(small, "v", 2 * MIB, &error), 0);
-    struct swtpm_storage *smaller = opened("c&mapsize=1M");
+    struct swtpm_storage *smaller = lmdb_open("c&mapsize=1M");
     assert_int_equal(put_zeros(smaller, "v", 2 * MIB, &error), 0);
     OPS->close(small);
     OPS->close(large);
@@ -206,9 +158,9 @@ static bool another_process_sees_a_user(void)
     pid_t child = fork();
 
     if (child == 0) {
-        char path[96];
+        char path[LMDB_PATH_SIZE];
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-        path_of(path, "lock.mdb");
+        lmdb_path(path, "lock.mdb");
         int fd = open(path, O_RDWR | O_CLOEXEC);
         _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
     }
@@ -218,17 +170,17 @@ static bool another_process_sees_a_user(void)
 /* In a mount namespace of its own. */
 static int use_two_names(void)
 {
-    char from[96], to[96];
+    char from[LMDB_PATH_SIZE], to[LMDB_PATH_SIZE];
     struct swtpm_plugin_error error;
     struct swtpm_storage *second = NULL;
 
-    path_of(from, "");
-    snprintf(to, sizeof to, "%s/again", directory);
+    lmdb_path(from, "");
+    snprintf(to, sizeof to, "%s/again", lmdb_directory);
     if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mkdir(to, 0700) != 0 || mount(from, to, NULL, MS_BIND, NULL) != 0)
         return 2;
-    struct swtpm_storage *first = opened("a");
-    if (open_at(&second, "again", "b", SWTPM_STORAGE_CREATE, &error) != 0)
+    struct swtpm_storage *first = lmdb_open("a");
+    if (lmdb_try_open_at(&second, "again", "b", SWTPM_STORAGE_CREATE, &error) != 0)
         return 3;
     OPS->close(second);
     if (!another_process_sees_a_user())
@@ -244,7 +196,7 @@ static void a_directory_with_two_names_is_one_environment(void **state)
         print_message("SKIP: %s: only root may bind directories\n", __func__);
         skip();
     }
-    OPS->close(opened("a"));
+    OPS->close(lmdb_open("a"));
     pid_t child = fork();
     if (child == 0)
         _exit(use_two_names());
@@ -258,7 +210,7 @@ static void *read_for_a_while(void *context)
     struct swtpm_storage *storage = NULL;
     struct swtpm_plugin_error error;
 
-    if (open_at(&storage, "env", "a", SWTPM_STORAGE_READ_ONLY, &error) != 0) {
+    if (lmdb_try_open(&storage, "a", SWTPM_STORAGE_READ_ONLY, &error) != 0) {
         ++*bad;
         return NULL;
     }
@@ -279,18 +231,18 @@ static void a_writer_who_fails_leaves_readers_alone(void **state)
     (void)state;
     enum { ROUNDS = 50 };
     struct swtpm_plugin_error error;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
     pthread_t reader;
     unsigned bad = 0;
-    char path[96];
+    char path[LMDB_PATH_SIZE];
 
     assert_int_equal(put_zeros(storage, "v", 10, &error), 0);
     OPS->close(storage);
-    path_of(path, "lock.mdb");
+    lmdb_path(path, "lock.mdb");
     assert_int_equal(truncate(path, 0), 0);
     assert_int_equal(pthread_create(&reader, NULL, read_for_a_while, &bad), 0);
     for (int i = 0; i < ROUNDS; i++) {
-        assert_int_equal(open_at(&storage, "env", "a", 0, &error), SWTPM_PLUGIN_CORRUPT);
+        assert_int_equal(lmdb_try_open(&storage, "a", 0, &error), SWTPM_PLUGIN_CORRUPT);
         sched_yield();
     }
     assert_int_equal(pthread_join(reader, NULL), 0);
@@ -301,12 +253,12 @@ static void a_writer_who_fails_leaves_readers_alone(void **state)
 
 static int use_with_lock_file_cut_off(size_t left)
 {
-    char path[96], data[16];
+    char path[LMDB_PATH_SIZE], data[16];
     size_t size;
     struct swtpm_plugin_error error;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
 
-    path_of(path, "lock.mdb");
+    lmdb_path(path, "lock.mdb");
     if (put_zeros(storage, "v", 10, &error) != 0 || truncate(path, (off_t)left) != 0)
         return 2;
     if (put_zeros(storage, "v", 10, &error) != SWTPM_PLUGIN_FENCED)
@@ -332,12 +284,14 @@ static void a_lock_file_that_is_cut_off_kills_nobody(void **state)
         int status = exit_status_of(child);
         if (status != 0)
             fail_msg("cut off to %zu bytes: status %#x", left[i], status);
-        remove_directory(state);
-        make_directory(state);
+        lmdb_remove_directory(state);
+        lmdb_make_directory_in_memory(state);
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+/* In memory: a new TPM is synced to the medium, and here are many. */
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, lmdb_make_directory_in_memory, lmdb_remove_directory)
 
 int main(void)
 {

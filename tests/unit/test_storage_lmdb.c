@@ -19,61 +19,27 @@
 #include <cmocka.h>
 #include <lmdb.h>
 
+#include "lmdb_place.h"
 #include "swtpm_plugin.h"
 
 /*
- * What is LMDB's own; that the contract is kept is tested by swtpm-plugin-check.  The plugin's
- * objects are linked in.  Children never use what the test has open.
+ * What is LMDB's own; that the contract is kept is tested by swtpm-plugin-check.  Children never
+ * use what the test has open.
  */
 #define OPS (swtpm_plugin.ops.storage)
 #define MIB ((size_t)1 << 20)
 
 static struct swtpm_plugin_error error;
-static char directory[64];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    strcpy(directory, "/tmp/test_storage_lmdb.XXXXXX");
-    return mkdtemp(directory) == NULL ? -1 : 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    return system(command);
-}
 
 static int open_tpm(struct swtpm_storage **storage, const char *query, uint32_t flags)
 {
-    char location[128];
-    const struct swtpm_storage_parameters parameters = {
-        .location = location, .mode = 0640, .flags = flags};
-
-    snprintf(location, sizeof location, "%s/env?tpm=%s", directory, query);
-    error.message[0] = '\0';
-    return OPS->open(storage, &parameters, &error);
-}
-
-static struct swtpm_storage *opened(const char *query)
-{
-    struct swtpm_storage *storage = NULL;
-
-    if (open_tpm(&storage, query, SWTPM_STORAGE_CREATE) != 0)
-        fail_msg("%s", error.message);
-    return storage;
+    return lmdb_try_open(storage, query, flags, &error);
 }
 
 static int put_filled(struct swtpm_storage *storage, const char *name, char fill, size_t size,
                       uint32_t flags)
 {
-    char *data = malloc(size + 1);
-    memset(data, fill, size);
-    int result = OPS->put(storage, name, (struct swtpm_bytes){data, size}, flags, &error);
-    free(data);
-    return result;
+    return lmdb_put(storage, name, fill, size, flags, &error);
 }
 
 static int is_filled(struct swtpm_storage *storage, const char *name, char fill, size_t size)
@@ -92,10 +58,10 @@ static int is_filled(struct swtpm_storage *storage, const char *name, char fill,
 
 static off_t data_file_size(void)
 {
-    char path[80];
+    char path[LMDB_PATH_SIZE];
     struct stat status = {0};
 
-    snprintf(path, sizeof path, "%s/env/data.mdb", directory);
+    lmdb_path(path, "data.mdb");
     assert_int_equal(stat(path, &status), 0);
     return status.st_size;
 }
@@ -111,8 +77,8 @@ static void wait_for_success(pid_t child)
 static void tpms_do_not_see_each_other(void **state)
 {
     (void)state;
-    struct swtpm_storage *a = opened("a");
-    struct swtpm_storage *ab = opened("ab");
+    struct swtpm_storage *a = lmdb_open("a");
+    struct swtpm_storage *ab = lmdb_open("ab");
 
     assert_int_equal(put_filled(a, "permall", 'a', 100, 0), 0);
     assert_int_equal(put_filled(ab, "permall", 'b', 200, 0), 0);
@@ -127,9 +93,9 @@ static void tpms_do_not_see_each_other(void **state)
 static void each_tpm_has_a_lock_of_its_own(void **state)
 {
     (void)state;
-    struct swtpm_storage *a = opened("a");
-    struct swtpm_storage *again = opened("a");
-    struct swtpm_storage *b = opened("b");
+    struct swtpm_storage *a = lmdb_open("a");
+    struct swtpm_storage *again = lmdb_open("a");
+    struct swtpm_storage *b = lmdb_open("b");
     char expected[64];
 
     snprintf(expected, sizeof expected, "in use by process %ld", (long)getpid());
@@ -147,12 +113,12 @@ static void nothing_is_made_without_being_asked(void **state)
 {
     (void)state;
     struct swtpm_storage *storage = NULL;
-    char path[80];
+    char path[LMDB_PATH_SIZE];
 
     assert_int_equal(open_tpm(&storage, "a", 0), SWTPM_PLUGIN_NOT_FOUND);
-    snprintf(path, sizeof path, "%s/env", directory);
+    lmdb_path(path, "");
     assert_int_equal(access(path, F_OK), -1);
-    OPS->close(opened("a"));
+    OPS->close(lmdb_open("a"));
     assert_int_equal(open_tpm(&storage, "b", 0), SWTPM_PLUGIN_NOT_FOUND);
     assert_non_null(strstr(error.message, "no TPM 'b'"));
     assert_int_equal(open_tpm(&storage, "b", SWTPM_STORAGE_READ_ONLY), SWTPM_PLUGIN_NOT_FOUND);
@@ -165,12 +131,12 @@ static void new_files_have_the_mode_of_the_location(void **state)
     static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
     mode_t umask_before = umask(077);
 
-    OPS->close(opened("a&mode=664"));
+    OPS->close(lmdb_open("a&mode=664"));
     umask(umask_before);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char path[96];
+        char path[LMDB_PATH_SIZE];
         struct stat status;
-        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
+        lmdb_path(path, names[i]);
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0664);
     }
@@ -181,19 +147,19 @@ static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
     (void)state;
     enum { OWNER = 65534, GROUP = 65533 };
     static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
-    char path[96];
+    char path[LMDB_PATH_SIZE];
 
     if (geteuid() != 0) {
         print_message("SKIP: %s: only root can give files away\n", __func__);
         skip();
     }
-    snprintf(path, sizeof path, "%s/env", directory);
+    lmdb_path(path, "");
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(chown(path, OWNER, GROUP), 0);
-    OPS->close(opened("a"));
+    OPS->close(lmdb_open("a"));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct stat status;
-        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
+        lmdb_path(path, names[i]);
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_uid, OWNER);
         assert_int_equal(status.st_gid, GROUP);
@@ -204,7 +170,7 @@ static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
 static void the_map_grows_when_it_is_full(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
     static const char *const names[] = {"v1", "v2", "v3", "v4"};
 
     for (int i = 0; i < 4; i++)
@@ -218,7 +184,7 @@ static void the_map_grows_when_it_is_full(void **state)
 static void the_map_does_not_grow_beyond_its_limit(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a&mapsize=1M");
+    struct swtpm_storage *storage = lmdb_open("a&mapsize=1M");
 
     assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
     assert_int_equal(put_filled(storage, "large", 'l', 2 * MIB, 0), SWTPM_PLUGIN_NO_SPACE);
@@ -265,14 +231,14 @@ static void what_grows_while_it_is_opened_is_mapped_whole(void **state)
 {
     (void)state;
     int request[2];
-    OPS->close(opened("a"));
+    OPS->close(lmdb_open("a"));
     assert_int_equal(pipe(request), 0);
     grower_request = request[1];
     grower = fork();
     if (grower == 0)
         grow_on_request(request[0]);
 
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
     assert_int_equal(grower, 0);
     assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
     assert_true(is_filled(storage, "small", 's', 1000));
@@ -284,7 +250,7 @@ static void what_grows_while_it_is_opened_is_mapped_whole(void **state)
 static void what_another_process_made_grow_can_be_read(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
     assert_int_equal(put_filled(storage, "small", 's', 1000, 0), 0);
 
     pid_t child = fork();
@@ -299,7 +265,7 @@ static void what_another_process_made_grow_can_be_read(void **state)
     assert_true(is_filled(storage, "small", 's', 1000));
     assert_int_equal(put_filled(storage, "small", 't', 2000, 0), 0);
     assert_true(is_filled(storage, "small", 't', 2000));
-    struct swtpm_storage *other = opened("b");
+    struct swtpm_storage *other = lmdb_open("b");
     assert_true(is_filled(other, "v2", '2', 16 * MIB));
     OPS->close(other);
     OPS->close(storage);
@@ -314,8 +280,8 @@ static void be_killed_in_transaction(unsigned flags)
     if (child == 0) {
         MDB_env *environment;
         MDB_txn *transaction;
-        char path[80];
-        snprintf(path, sizeof path, "%s/env", directory);
+        char path[LMDB_PATH_SIZE];
+        lmdb_path(path, "");
         if (mdb_env_create(&environment) != 0 ||
             mdb_env_open(environment, path, MDB_NOTLS, 0600) != 0 ||
             mdb_txn_begin(environment, NULL, flags, &transaction) != 0)
@@ -330,7 +296,7 @@ static void be_killed_in_transaction(unsigned flags)
 static void a_killed_reader_does_not_make_the_file_grow(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
 
     assert_int_equal(put_filled(storage, "v", 'v', 10000, 0), 0);
     be_killed_in_transaction(MDB_RDONLY);
@@ -346,7 +312,7 @@ static void a_killed_reader_does_not_make_the_file_grow(void **state)
 static void a_writer_who_dies_in_a_put_stops_nobody(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
     assert_int_equal(put_filled(storage, "v", 'o', 10000, 0), 0);
     be_killed_in_transaction(0);
     assert_true(is_filled(storage, "v", 'o', 10000));
@@ -409,8 +375,8 @@ static void containers_with_the_same_process_id_share(void **state)
 
 static void remove_entry(const char *name)
 {
-    char path[96];
-    snprintf(path, sizeof path, "%s/env/%s", directory, name);
+    char path[LMDB_PATH_SIZE];
+    lmdb_path(path, name);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -420,7 +386,7 @@ static void a_removed_file_fences_the_handle(void **state)
     static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct swtpm_storage *storage = opened("a");
+        struct swtpm_storage *storage = lmdb_open("a");
         assert_int_equal(OPS->lock(storage, &error), 0);
         assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
         remove_entry(names[i]);
@@ -468,7 +434,7 @@ static void a_lock_file_that_was_replaced_gives_no_lock(void **state)
 static void lock_files_are_made_again(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
 
     assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
     OPS->close(storage);
@@ -483,14 +449,14 @@ static void lock_files_are_made_again(void **state)
 static void a_reader_is_turned_into_a_writer_when_one_is_opened(void **state)
 {
     (void)state;
-    struct swtpm_storage *writer = opened("a");
+    struct swtpm_storage *writer = lmdb_open("a");
     struct swtpm_storage *reader = NULL;
 
     assert_int_equal(put_filled(writer, "v", '1', 10, 0), 0);
     OPS->close(writer);
     assert_int_equal(open_tpm(&reader, "a", SWTPM_STORAGE_READ_ONLY), 0);
     assert_true(is_filled(reader, "v", '1', 10));
-    writer = opened("a");
+    writer = lmdb_open("a");
     assert_int_equal(put_filled(writer, "v", '2', 10, 0), 0);
     assert_true(is_filled(reader, "v", '2', 10));
     assert_int_equal(put_filled(reader, "v", '3', 10, 0), SWTPM_PLUGIN_DENIED);
@@ -504,9 +470,9 @@ static void an_environment_of_another_program_is_refused(void **state)
     (void)state;
     MDB_env *environment;
     struct swtpm_storage *storage = NULL;
-    char path[80];
+    char path[LMDB_PATH_SIZE];
 
-    snprintf(path, sizeof path, "%s/env", directory);
+    lmdb_path(path, "");
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(mdb_env_create(&environment), 0);
     assert_int_equal(mdb_env_open(environment, path, 0, 0600), 0);
@@ -532,7 +498,7 @@ int __wrap_fstatfs(int fd, struct statfs *status)
 static void a_file_system_that_became_read_only_is_told(void **state)
 {
     (void)state;
-    struct swtpm_storage *storage = opened("a");
+    struct swtpm_storage *storage = lmdb_open("a");
 
     is_read_only = true;
     int result = put_filled(storage, "v", 'x', 100, SWTPM_STORAGE_DURABLE);
@@ -548,12 +514,12 @@ static void links_are_not_followed(void **state)
 {
     (void)state;
     struct swtpm_storage *storage = NULL;
-    char from[96];
-    char to[96];
+    char from[LMDB_PATH_SIZE];
+    char to[LMDB_PATH_SIZE];
 
-    OPS->close(opened("a"));
-    snprintf(from, sizeof from, "%s/env/data.mdb", directory);
-    snprintf(to, sizeof to, "%s/elsewhere", directory);
+    OPS->close(lmdb_open("a"));
+    lmdb_path(from, "data.mdb");
+    snprintf(to, sizeof to, "%s/elsewhere", lmdb_directory);
     assert_int_equal(rename(from, to), 0);
     assert_int_equal(symlink(to, from), 0);
     assert_int_equal(open_tpm(&storage, "a", SWTPM_STORAGE_CREATE), SWTPM_PLUGIN_DENIED);
@@ -567,10 +533,10 @@ static void add_records(const char *const *names, const size_t *sizes, unsigned 
     MDB_env *environment;
     MDB_txn *transaction;
     MDB_dbi records;
-    char path[80];
+    char path[LMDB_PATH_SIZE];
     char number[8] = {0, 0, 0, 0, 0, 0, 0, 9};
 
-    snprintf(path, sizeof path, "%s/env", directory);
+    lmdb_path(path, "");
     assert_int_equal(mdb_env_create(&environment), 0);
     assert_int_equal(mdb_env_set_mapsize(environment, 16 * MIB), 0);
     assert_int_equal(mdb_env_open(environment, path, 0, 0600), 0);
@@ -596,11 +562,11 @@ static int count_store(void *context, const char *location)
 
 static int list_environment(unsigned *count)
 {
-    char place[80];
+    char place[LMDB_PATH_SIZE];
 
     *count = 0;
     error.message[0] = '\0';
-    snprintf(place, sizeof place, "%s/env", directory);
+    lmdb_path(place, "");
     return OPS->list_stores(place, count_store, count, &error);
 }
 
@@ -617,7 +583,7 @@ static void ten_thousand_tpms_are_listed(void **state)
         sizes[i] = (size_t)snprintf(names[i], sizeof names[i], "vm%u", i);
         pointers[i] = names[i];
     }
-    OPS->close(opened("a"));
+    OPS->close(lmdb_open("a"));
     add_records(pointers, sizes, COUNT);
     assert_int_equal(list_environment(&count), 0);
     assert_int_equal(count, COUNT + 1);
@@ -637,20 +603,20 @@ static void a_tpm_whose_name_no_location_can_have_is_damage(void **state)
     unsigned count;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        OPS->close(opened("z"));
+        OPS->close(lmdb_open("z"));
         add_records(&bad[i].name, &bad[i].size, 1);
         assert_int_equal(list_environment(&count), SWTPM_PLUGIN_CORRUPT);
         assert_non_null(strstr(error.message, "is damaged: a record in it is not as it was stored"));
         assert_int_equal(count, 0);
-        remove_directory(state);
-        make_directory(state);
+        lmdb_remove_directory(state);
+        lmdb_make_directory(state);
     }
 }
 
 /* What the visitor of list_stores finds is no longer in a transaction: others can write. */
 static int add_a_tpm(void *context, const char *location)
 {
-    struct swtpm_storage *storage = opened("added-meanwhile");
+    struct swtpm_storage *storage = lmdb_open("added-meanwhile");
 
     assert_int_equal(put_filled(storage, "v", 'x', 5000, SWTPM_STORAGE_DURABLE), 0);
     OPS->close(storage);
@@ -661,18 +627,19 @@ static void the_listing_is_that_of_its_beginning(void **state)
 {
     (void)state;
     unsigned count = 0;
-    char place[96];
+    char place[LMDB_PATH_SIZE];
 
-    OPS->close(opened("a"));
-    OPS->close(opened("b"));
-    snprintf(place, sizeof place, "%s/env?mapsize=64M", directory);
+    OPS->close(lmdb_open("a"));
+    OPS->close(lmdb_open("b"));
+    snprintf(place, sizeof place, "%s/env?mapsize=64M", lmdb_directory);
     assert_int_equal(OPS->list_stores(place, add_a_tpm, &count, &error), 0);
     assert_int_equal(count, 2);
     assert_int_equal(list_environment(&count), 0);
     assert_int_equal(count, 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, lmdb_make_directory, lmdb_remove_directory)
 
 int main(void)
 {
