@@ -401,15 +401,15 @@ static void a_renamed_file_fences_the_handle(void **state)
 {
     (void)state;
     static const char *const names[] = {"data.mdb", "lock.mdb", "swtpm.lock"};
-    char path[96];
-    char elsewhere[96];
+    char path[LMDB_PATH_SIZE];
+    char elsewhere[LMDB_PATH_SIZE];
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct swtpm_storage *storage = opened("a");
+        struct swtpm_storage *storage = lmdb_open("a");
         assert_int_equal(OPS->lock(storage, &error), 0);
         assert_int_equal(put_filled(storage, "v", 'v', 10, 0), 0);
-        snprintf(path, sizeof path, "%s/env/%s", directory, names[i]);
-        snprintf(elsewhere, sizeof elsewhere, "%s/env/moved", directory);
+        lmdb_path(path, names[i]);
+        lmdb_path(elsewhere, "moved");
         assert_int_equal(rename(path, elsewhere), 0);
         assert_int_equal(put_filled(storage, "v", 'w', 10, 0), SWTPM_PLUGIN_FENCED);
         OPS->close(storage);
@@ -420,10 +420,10 @@ static void a_renamed_file_fences_the_handle(void **state)
 static void a_lock_file_that_was_replaced_gives_no_lock(void **state)
 {
     (void)state;
-    struct swtpm_storage *first = opened("a");
+    struct swtpm_storage *first = lmdb_open("a");
 
     remove_entry("swtpm.lock");
-    struct swtpm_storage *second = opened("a");
+    struct swtpm_storage *second = lmdb_open("a");
     assert_int_equal(OPS->lock(second, &error), 0);
     assert_int_equal(OPS->lock(first, &error), SWTPM_PLUGIN_FENCED);
     assert_non_null(strstr(error.message, "was removed or replaced"));
