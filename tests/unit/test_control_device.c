@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tools/transport/control_channel.h"
+#include "wiped_memory.h"
 
 /*
  * A device that moves state blobs as swtpm-ptm(4) says.  The linker puts __wrap_ioctl in the place
@@ -291,6 +292,30 @@ static void an_interrupted_call_is_made_again(void **state)
     assert_int_equal(device.calls, 2);
 }
 
+/* In the structure of each call; the memory of the blob is its owner's. */
+static void a_part_of_a_blob_is_wiped(void **state)
+{
+    struct control_channel channel = connect_device(FROM_DEVICE, 1000, 0);
+    struct buffer blob = {0};
+    struct error error;
+    uint32_t result = 0;
+    uint8_t bytes[100];
+
+    (void)state;
+    memcpy(bytes, device.blob + 500, sizeof bytes);
+    wiped_memory_forget();
+    assert_int_equal(
+        control_channel_get_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
+    assert_int_equal(wiped_memory_count(bytes, sizeof bytes), 1);
+    channel = connect_device(TO_DEVICE, 0, 0);
+    wiped_memory_forget();
+    assert_int_equal(
+        control_channel_set_state(&channel, PTM_BLOB_TYPE_VOLATILE, &blob, &result, &error), 0);
+    assert_int_equal(wiped_memory_count(bytes, sizeof bytes), 1);
+    buffer_free(&blob);
+    assert_int_equal(wiped_memory_count(bytes, sizeof bytes), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_device_that_ends_early_is_an_error),
         cmocka_unit_test(errors_of_the_call_are_told_with_its_name),
         cmocka_unit_test(an_interrupted_call_is_made_again),
+        cmocka_unit_test(a_part_of_a_blob_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tpm/crypto_library.h"
+#include "wiped_memory.h"
 
 /* OpenSSL as libtpms brings it along, or does not. */
 void *CRYPTO_malloc(size_t size, const char *file, int line) __attribute__((weak));
@@ -135,6 +136,23 @@ static void signals_and_short_answers_leave_no_byte_out(void **state)
     assert_memory_equal(bytes, expected, sizeof bytes);
 }
 
+static void the_random_bytes_of_a_trial_are_wiped(void **state)
+{
+    (void)state;
+    uint8_t expected[16];
+
+    needs_openssl(__func__);
+    for (size_t i = 0; i < sizeof expected; i++)
+        expected[i] = (uint8_t)(i + 1);
+    wiped_memory_forget();
+    asked = 0;
+    is_interrupted = true;
+    bool is_random = crypto_library_is_random();
+    is_interrupted = false;
+    assert_true(is_random);
+    assert_int_equal(wiped_memory_count(expected, sizeof expected), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +161,7 @@ int main(void)
         cmocka_unit_test(no_bytes_are_no_failure),
         cmocka_unit_test(missing_random_bytes_are_noted),
         cmocka_unit_test(signals_and_short_answers_leave_no_byte_out),
+        cmocka_unit_test(the_random_bytes_of_a_trial_are_wiped),
     };
 
     crypto_library_configure();
