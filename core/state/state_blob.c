@@ -150,6 +150,8 @@ TPM_RESULT state_blob_unwrap(const struct state_blob_keys *keys, enum tpm_versio
     struct buffer inner = {0};
 
     TPM_RESULT result = envelope_header_parse(blob, &header, &body, error);
+    if (result == TPM_FAIL)
+        return TPM_BAD_PARAMETER;
     if (result == TPM_SUCCESS)
         result = check_flags(keys, &header, encrypted, error);
     if (result != TPM_SUCCESS)

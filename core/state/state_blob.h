@@ -40,6 +40,7 @@ TPM_RESULT state_blob_wrap(const struct state_blob_keys *keys, enum tpm_version 
  * Unwraps a blob into the plain state.  What the blob is encrypted with stands in its header;
  * `encrypted` is what the client says of it (flag 2 of SET_STATEBLOB): that the state in it is
  * encrypted under the state key, which is checked.  `plain` is replaced on success, else untouched.
+ * Bytes whose header is none, or does not fit their number, are TPM_BAD_PARAMETER, as in swtpm.
  */
 TPM_RESULT state_blob_unwrap(const struct state_blob_keys *keys, enum tpm_version version,
                              enum state_type type, struct swtpm_bytes blob, bool encrypted,

@@ -27,6 +27,9 @@
 #define TPM_ORD_STARTUP UINT32_C(0x99)
 /* Vendor command: header and one byte of locality (swtpm_cuse(8), allow-set-locality). */
 #define TPM_CC_SET_LOCALITY UINT32_C(0x20001000)
+/* What swtpm answers to it from a TPM 2 that may not enter that locality; TPM_RC_LOCALITY of part 2
+ * is 0x907. */
+#define TPM2_RC_SET_LOCALITY_REFUSED UINT32_C(0x107)
 
 /* TPM 2.0 part 2 §6.6 */
 #define TPM2_RC_FAILURE UINT32_C(0x101)

@@ -316,7 +316,10 @@ static struct swtpm_bytes process_set_locality(uint8_t locality)
 {
     if (!tpm.parameters.allow_set_locality)
         return failure_response();
-    return short_response(tpm_set_locality(locality));
+    uint32_t result = tpm_set_locality(locality);
+    if (result != TPM_SUCCESS && tpm.parameters.version == TPM_VERSION_2_0)
+        result = TPM2_RC_SET_LOCALITY_REFUSED;
+    return short_response(result);
 }
 
 static void remember_shutdown(struct swtpm_bytes command, struct swtpm_bytes response)
@@ -468,7 +471,7 @@ TPM_RESULT tpm_reset_established(uint8_t locality)
 {
     if (!tpm.running)
         return TPM_BAD_ORDINAL;
-    if (!locality_is_allowed(locality))
+    if (locality > LOCALITY_MAX)
         return TPM_BAD_LOCALITY;
     uint8_t in_force = tpm.locality;
     tpm.locality = locality;

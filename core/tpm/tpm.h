@@ -95,7 +95,8 @@ TPM_RESULT tpm_cancel(void);
 /* TPM_BAD_LOCALITY above 4, and for 4 with reject-locality-4. */
 TPM_RESULT tpm_set_locality(uint8_t locality);
 
-/* Resets tpmEstablished as that locality would; the locality in force stays. */
+/* Resets tpmEstablished as that locality would; the locality in force stays, so that 4 may do it even
+ * with reject-locality-4.  TPM_BAD_LOCALITY above 4, and from libtpms below 3. */
 TPM_RESULT tpm_reset_established(uint8_t locality);
 TPM_RESULT tpm_get_established(bool *established);
 

@@ -225,6 +225,8 @@ static void what_is_no_blob_is_refused(void **state)
     static const uint8_t unknown_flags[] = {2, 1, 0, 10, 1, 4, 0, 0, 0, 10};
     const struct state_blob_keys none = keys_of(0, 0);
 
+    for (size_t size = 0; size < sizeof a_state; size++)
+        assert_int_equal(unwrap_bytes(&none, a_state, size, false), TPM_BAD_PARAMETER);
     assert_int_equal(unwrap_bytes(&none, a_state, sizeof a_state, false), TPM_FAIL);
     assert_int_equal(unwrap_bytes(&none, odd_flags, sizeof odd_flags, false), TPM_FAIL);
     assert_int_equal(unwrap_bytes(&none, odd_migration_flags, sizeof odd_migration_flags, false),
