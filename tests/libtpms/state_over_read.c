@@ -123,7 +123,7 @@ int main(void)
         deaths += (unsigned)loading_kills();
         memcpy(state + at, saved, sizeof saved);
     }
-    printf("libtpms %u.%u.%u: %u of %u damaged states make it read behind their end\n",
+    printf("libtpms %u.%u.%u: %u of %u damaged states make it read past their end\n",
            version >> 16, version >> 8 & 0xff, version & 0xff, deaths,
            state_size - (uint32_t)sizeof damage + 1);
     return deaths == 0 ? 0 : 1;
