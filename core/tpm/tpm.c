@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tpm/tpm.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,14 @@ static TPM_RESULT choose_version(void)
         tpm.parameters.version == TPM_VERSION_2_0 ? TPMLIB_TPM_VERSION_2 : TPMLIB_TPM_VERSION_1_2);
 }
 
+/* libtpms tells its debug log, or else standard error, of each failure mode and the command that led
+ * to it: all bytes of that, passwords and data too.  Nobody has this descriptor. */
 static void configure_debug_log(void)
 {
-    if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0)
+    if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0) {
+        TPMLIB_SetDebugFD(INT_MAX);
         return;
+    }
     TPMLIB_SetDebugFD(log_fd());
     TPMLIB_SetDebugLevel(log_level() - 4);
     TPMLIB_SetDebugPrefix("    ");
@@ -334,8 +339,13 @@ static void note_failure(struct swtpm_bytes response)
 {
     uint32_t code;
 
-    if (tpm_header_code(response, &code) && code == TPM2_RC_FAILURE)
-        tpm.failure_answered = true;
+    if (tpm.failure_answered || tpm.parameters.version != TPM_VERSION_2_0 ||
+        !tpm_header_code(response, &code) || code != TPM2_RC_FAILURE)
+        return;
+    tpm.failure_answered = true;
+    if (!callbacks_results().store_failed)
+        log_error("The TPM answered a command with TPM_RC_FAILURE; if it does so for all others, "
+                  "initialise it anew; a log of level 5 tells where it failed");
 }
 
 static void log_exchange(struct swtpm_bytes command, struct swtpm_bytes response)
@@ -358,10 +368,13 @@ static struct swtpm_bytes answer_command(struct swtpm_bytes command)
         return failure_response();
     if (tpm_command_is_set_locality(command, &locality))
         return process_set_locality(locality);
-    if (run_command(command, &tpm.response) != TPM_SUCCESS)
+    if (run_command(command, &tpm.response) != TPM_SUCCESS) {
+        tpm.failure_answered = true;
         return failure_response();
+    }
     struct swtpm_bytes response = {.data = tpm.response.data, .size = tpm.response.size};
     remember_shutdown(command, response);
+    note_failure(response);
     log_exchange(command, response);
     return response;
 }
@@ -377,7 +390,6 @@ struct swtpm_bytes tpm_process(struct swtpm_bytes command)
     tpm.processing = true;
     struct swtpm_bytes response = answer_command(command);
     tpm.processing = false;
-    note_failure(response);
     capture_response(response);
     return response;
 }

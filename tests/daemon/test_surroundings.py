@@ -367,5 +367,23 @@ activate = 1
             Control(file).get_blob(VOLATILE)
         self.assertEqual(refusal.exception.result, TPM_FAIL)
         self.assertIn("a TPM that is in failure mode", daemon.log)
+        self.assertIn("with TPM_RC_FAILURE", daemon.log)
         daemon.shut_down()
         self.start_running(state_directory=state)
+
+    @only_for("dir", reason="it removes the lock file, so that a store fails")
+    def test_the_command_that_could_not_be_stored_is_shown_to_nobody(self):
+        for level in (1, 4):
+            with self.subTest(level=level):
+                state = self.directory()
+                daemon, _, client = self.start_running(state_directory=state, log_level=level)
+                client.run(tpm2.nv_define(INDEX, 8, password=b"password"))
+                os.unlink(os.path.join(state, ".lock"))
+                self.assertEqual(client.transmit(tpm2.nv_write(INDEX, b"contents",
+                                                               password=b"password")),
+                                 tpm2.FAILURE_RESPONSE)
+                shown = daemon.log + daemon.stderr
+                digits = "".join(shown.split())
+                for secret in (b"password", b"contents"):
+                    self.assertNotIn(secret.hex(), digits)
+                    self.assertNotIn(secret.decode(), shown)
