@@ -26,7 +26,7 @@ void options_print_help(void)
     puts(
         "usage: swtpm-plugin-check [OPTION]... FILE.so [LOCATION]\n"
         "\n"
-        "Holds a storage or crypto plugin against the contract of swtpm_plugin.h, sentence by\n"
+        "Checks a storage or crypto plugin against the contract of swtpm_plugin.h, sentence by\n"
         "sentence, and prints the results in the Test Anything Protocol.\n"
         "\n"
         "LOCATION is what follows NAME:// in a URI of the plugin under test.  In it {} stands for\n"
