@@ -32,8 +32,8 @@ static size_t size_of_mode(enum key_mode mode)
 static int take_binary(struct state_key *key, struct swtpm_bytes contents, struct error *error)
 {
     if (contents.size != key->size) {
-        error_set(error, "%zu bytes where a key of %zu bits has %zu%s", contents.size,
-                  8 * key->size, key->size,
+        error_set(error, "%zu bytes where a key of %zu bits has %zu%s%s", contents.size,
+                  8 * key->size, key->size, key_size_advice(contents.size),
                   contents.size >= 2 * key->size
                       ? "; for a key in hexadecimal digits say format=hex" : "");
         return -1;

@@ -38,6 +38,13 @@ static int count_digits(struct swtpm_bytes text, size_t from, size_t *digits, st
     return 0;
 }
 
+const char *key_size_advice(size_t size)
+{
+    if (size == 32)
+        return "; for a key of 256 bits say mode=aes-256-cbc or mode=aes-256-gcm";
+    return size == 16 ? "; for a key of 128 bits say mode=aes-128-cbc" : "";
+}
+
 int key_hex_parse(struct swtpm_bytes text, struct swtpm_buffer key, struct error *error)
 {
     const uint8_t *digits = text.data;
@@ -48,8 +55,8 @@ int key_hex_parse(struct swtpm_bytes text, struct swtpm_buffer key, struct error
     if (count_digits(text, start, &count, error) != 0)
         return -1;
     if (count != 2 * key.size) {
-        error_set(error, "%zu hexadecimal digits where a key of %zu bits has %zu", count,
-                  8 * key.size, 2 * key.size);
+        error_set(error, "%zu hexadecimal digits where a key of %zu bits has %zu%s", count,
+                  8 * key.size, 2 * key.size, count % 2 == 0 ? key_size_advice(count / 2) : "");
         return -1;
     }
     for (size_t i = 0; i < key.size; i++)

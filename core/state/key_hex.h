@@ -10,4 +10,8 @@
  * message that tells positions and numbers, never digits. */
 int key_hex_parse(struct swtpm_bytes text, struct swtpm_buffer key, struct error *error);
 
+/* What to add to the message about a key of `size` bytes that are not those of its mode: the modes
+ * that it would fit, after a semicolon; an empty text if it fits none. */
+const char *key_size_advice(size_t size);
+
 #endif

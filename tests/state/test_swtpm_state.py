@@ -344,7 +344,7 @@ class StateTool(unittest.TestCase):
         blob = self.path("blob")
         swtpm_state("export", self.state, "--permanent", blob)
         self.assertEqual(stat.S_IMODE(os.stat(blob).st_mode), 0o600)
-        self.refuse(1, "File exists", "export", "--permanent", blob)
+        self.refuse(1, f"'{blob}' exists already", "export", "--permanent", blob)
         os.symlink(self.path("elsewhere"), self.path("link"))
         self.refuse(1, "'" + self.path("link") + "'", "export", "--volatile", self.path("link"))
         self.assertFalse(os.path.exists(self.path("elsewhere")))
@@ -380,7 +380,7 @@ class StateTool(unittest.TestCase):
     def test_import_never_replaces_a_tpm_by_mistake(self):
         blob = self.path("blob")
         swtpm_state("export", self.state, "--permanent", blob)
-        self.refuse(1, "there is a TPM in", "import", "--permanent", blob)
+        self.refuse(1, "already; give --replace", "import", "--permanent", blob)
         swtpm_state("import", self.state, "--permanent", blob, "--replace")
         self.assertEqual(stored(self.state), {PERMANENT: VALUES[PERMANENT]})
 

@@ -155,7 +155,11 @@ static void hexadecimal_keys_of_another_length_are_refused(void **state)
     assert_refused(*state, &parameters, "0 hexadecimal digits");
     parameters = hex_fd("0123456789abcdeffedcba9876543210");
     parameters.mode = KEY_MODE_AES_256_GCM;
-    assert_refused(*state, &parameters, "32 hexadecimal digits where a key of 256 bits has 64");
+    assert_refused(*state, &parameters, "32 hexadecimal digits where a key of 256 bits has 64; for a "
+                                        "key of 128 bits say mode=aes-128-cbc");
+    parameters = hex_fd("0123456789abcdeffedcba98765432100123456789abcdeffedcba9876543210");
+    assert_refused(*state, &parameters, "64 hexadecimal digits where a key of 128 bits has 32; for a "
+                                        "key of 256 bits say mode=aes-256-cbc or mode=aes-256-gcm");
 }
 
 static void a_wrong_digit_is_told_by_its_position(void **state)
@@ -181,6 +185,8 @@ static void binary_keys_have_exactly_the_length_of_the_mode(void **state)
     assert_refused(*state, &parameters, "17 bytes");
     parameters = binary_fd(0);
     assert_refused(*state, &parameters, "0 bytes");
+    parameters = binary_fd(32);
+    assert_refused(*state, &parameters, "mode=aes-256-cbc or mode=aes-256-gcm");
     parameters = binary_fd(32);
     assert_refused(*state, &parameters, "format=hex");
 }

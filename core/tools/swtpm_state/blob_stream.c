@@ -28,6 +28,9 @@ int blob_stream_write(const char *path, struct swtpm_bytes blob, struct error *e
                    ? 0
                    : fail("write", "standard output", error);
     int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600, error);
+    if (fd < 0 && errno == EEXIST)
+        error_set(error, "'%s' exists already, and a blob is written to a new file; remove it or "
+                         "name another file", path);
     if (fd < 0)
         return -1;
     int result = 0;

@@ -15,7 +15,7 @@ int occupancy_check_free(const struct place *place, enum tpm_version version, bo
     if (!listing.state[STATE_PERMANENT].exists && !listing.state[STATE_VOLATILE].exists &&
         !listing.state[STATE_SAVE].exists && !listing.backup.exists)
         return 0;
-    error_set(error, "there is a TPM in %s already; --replace makes it go",
+    error_set(error, "there is a TPM in %s already; give --replace to overwrite it",
               place->options.location);
     return -1;
 }
