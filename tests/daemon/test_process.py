@@ -155,6 +155,10 @@ class Channel(TpmTest):
 class Plugins(TpmTest):
     def test_without_a_plugin_it_says_so_and_ends(self):
         empty = self.directory()
+        installed = subprocess.run([PROGRAM, "--print-plugins", "--plugin-dir", empty],
+                                   capture_output=True, text=True, check=True).stdout
+        if f"storage-{STORAGE}.so" in installed:
+            self.skipTest("the plugins are installed on this machine, and so are found")
         daemon = Daemon(plugin_directory=empty, environment={"SWTPM_PLUGIN_DIR": empty})
         self.addCleanup(daemon.discard)
         self.assertEqual(daemon.expect_failure(), 1)
