@@ -108,7 +108,8 @@ class WhatIsWrongIsFound(Searching):
         return scenarios.BackupScenario(name, self.directory, scenarios.PLACES["dir"], "raw128")
 
     def test_a_backup_that_takes_the_place_of_what_was_acknowledged(self):
-        """Also by one who has it at hand, and to whom everything loads."""
+        """Also by one who has it at hand, and to whom everything loads.  Of a state that is not whole,
+        its HMAC may tell; one that was cut off is replaced."""
         def unsynced(recording):
             at = replacements(recording.events)[-2] - 1
             self.assertEqual(recording.events[at][0], "sync")
@@ -117,6 +118,9 @@ class WhatIsWrongIsFound(Searching):
 
         scenario = self.backup_scenario("unsynced")
         scenario.views = lambda root: [scenario.view(root, ",backup")] * 2
+        judge = scenario.judge
+        scenario.judge = lambda acknowledged, report, fact: (
+            None if isinstance(report[0], str) else judge(acknowledged, report, fact))
         self.assertRegex(self.found(scenario, unsynced), "it holds 3; acknowledged is 4")
 
     @staticmethod
