@@ -4,13 +4,12 @@
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
 import tempfile
 import time
 
-from daemon import IS_SANITIZED, PLUGINS, PROGRAM
+from daemon import IS_SANITIZED, PLUGINS, PROGRAM, wait_after_signal
 from fake_kernel import PATIENCE, FakeKernel
 from option_uses import HERE
 
@@ -136,8 +135,8 @@ class Place:
 
     def stop(self):
         """SIGTERM; returns the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE)
+        self.process.terminate()
+        code = wait_after_signal(self.process.wait, self.process.terminate)
         self.drop_channel()
         self.process = None
         return code
