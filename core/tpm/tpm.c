@@ -53,8 +53,8 @@ static TPM_RESULT choose_version(void)
         tpm.parameters.version == TPM_VERSION_2_0 ? TPMLIB_TPM_VERSION_2 : TPMLIB_TPM_VERSION_1_2);
 }
 
-/* libtpms tells its debug log, or else standard error, of each failure mode and the command that led
- * to it: all bytes of that, passwords and data too.  Nobody has this descriptor. */
+/* libtpms tells its debug log, or else standard error, of each failure mode and of the command that
+ * led to it: all bytes of that, passwords and data too.  Nobody has this descriptor. */
 static void configure_debug_log(void)
 {
     if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0) {
@@ -138,6 +138,17 @@ static TPM_RESULT hidden_failure(void)
     return tpm_result_failure(tpm.parameters.version);
 }
 
+/* What else fails has been logged where it did. */
+static void explain_refusal(void)
+{
+    struct callback_results results = callbacks_results();
+
+    if (results.load_result == TPM_SUCCESS && !results.store_failed && !crypto_library_has_failed())
+        log_error("libtpms refuses to start: a state that was loaded or set is damaged inside, "
+                  "does not fit the others or is of a newer libtpms, or there was no memory; a "
+                  "log of level 5 tells more");
+}
+
 static TPM_RESULT start_library(void)
 {
     callbacks_forget_results();
@@ -150,7 +161,10 @@ static TPM_RESULT start_library(void)
     TPM_RESULT result = given_states_hand_over();
     if (result == TPM_SUCCESS)
         result = TPMLIB_MainInit();
-    return result == TPM_SUCCESS ? hidden_failure() : result;
+    if (result == TPM_SUCCESS)
+        return hidden_failure();
+    explain_refusal();
+    return result;
 }
 
 TPM_RESULT tpm_start(bool delete_volatile)

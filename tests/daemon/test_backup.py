@@ -80,3 +80,14 @@ class BackupAndKey(TpmTest):
                     daemon.start()
                     self.assertIn(f"using the backup '{BACKUP}'", daemon.log)
                     daemon.close()
+
+    def test_a_state_that_libtpms_refuses_is_no_reason_for_the_backup(self):
+        """It may have been written by a newer libtpms."""
+        directory = self.directory()
+        refused = self.values["none"][:100] + bytes(300) + self.values["none"][400:]
+        for uri in (store.format(directory) for store in STORES):
+            with self.subTest(store=uri):
+                daemon, values = self.start_on(uri, refused, "none", "none")
+                self.assertRaisesRegex(AssertionError, "no device", daemon.start)
+                self.assertIn("libtpms refuses to start", daemon.report)
+                self.assert_stored(uri, values)
