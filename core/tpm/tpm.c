@@ -128,7 +128,7 @@ static TPM_RESULT hidden_failure(void)
     struct callback_results results = callbacks_results();
 
     if (results.load_result != TPM_SUCCESS)
-        return results.load_result;
+        return tpm.parameters.version == TPM_VERSION_2_0 ? TPM2_RC_FAILURE : results.load_result;
     if (crypto_library_has_failed())
         log_error("OpenSSL had no memory or no random bytes for the start of the TPM");
     else if (given_states_replace_permanent() && !results.permanent_stored)

@@ -250,6 +250,18 @@ class DeviceTest:
             with self.subTest(kind=kind):
                 self.check_damaged(kind, self.truncated)
 
+    def test_a_volatile_state_that_is_damaged_is_refused_as_swtpm_refuses_it(self):
+        results = []
+        for kind_of_host in (DebianHost, DeviceHost):
+            self.make(kind_of_host, "none")
+            with open(self.path.replace("permall", "volatilestate"), "r+b") as file:
+                file.truncate(300)
+            with self.host(kind_of_host, self.state, "none") as host:
+                with self.assertRaises(HostError) as raised:
+                    host.init()
+            results.append(raised.exception.result)
+        self.assertEqual(results[1], results[0])
+
     def test_a_state_of_another_name_is_refused(self):
         """In mode aes-256-gcm; there is no other way to tell."""
         self.make(DeviceHost, "gcm")
