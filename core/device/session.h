@@ -63,6 +63,7 @@
  *   until a SET_STATEBLOB of fewer than 3072 bytes ends it.  Another type or flag in between starts
  *   anew.  A part that is refused drops the transfer; past 512 KiB that is TPM_SIZE by ioctl, EFBIG
  *   by write.  What was set stays until an INIT succeeds with it.
+ *   Of all sessions, 64 transfers may be under way; more are TPM_RESOURCES.
  *
  * close()
  *   forgets the transfers; if the session owned the channel it is free again, and a command that

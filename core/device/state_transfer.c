@@ -11,6 +11,19 @@
 #include "tpm/worker.h"
 #include "util/log.h"
 
+/* Under way, of all sessions.  Each may hold a whole blob, and a client may open any number of
+ * sessions. */
+static unsigned transfers;
+
+static uint32_t check_room(void)
+{
+    if (transfers < STATE_TRANSFERS_MAX)
+        return TPM_SUCCESS;
+    log_error("a state blob is refused, since %d transfers are under way, finished by nobody; close "
+              "the device where they were begun", STATE_TRANSFERS_MAX);
+    return TPM_RESOURCES;
+}
+
 static bool type_from_number(uint32_t number, enum state_type *type)
 {
     if (number != PTM_BLOB_TYPE_PERMANENT && number != PTM_BLOB_TYPE_VOLATILE &&
@@ -26,12 +39,15 @@ static uint32_t start_download(struct state_download *download, enum state_type 
                                bool decrypted)
 {
     state_download_drop(download);
-    uint32_t result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
+    uint32_t result = check_room();
+    if (result == TPM_SUCCESS)
+        result = tpm_get_state_blob(type, decrypted, &download->blob, &download->encrypted);
     /* A client that was told that there is no such state has fetched all there is of it. */
     if (result == TPM_RETRY)
         tpm_state_blob_fetched(type);
     if (result != TPM_SUCCESS)
         return result;
+    transfers++;
     download->active = true;
     download->type = type;
     download->decrypted = decrypted;
@@ -109,6 +125,7 @@ void state_download_taken(struct state_download *download)
 
 void state_download_drop(struct state_download *download)
 {
+    transfers -= download->active;
     buffer_free(&download->blob);
     *download = (struct state_download){0};
 }
@@ -143,6 +160,18 @@ static uint32_t collect(struct state_upload *upload, const void *data, size_t le
     return TPM_SIZE;
 }
 
+static uint32_t start_upload(struct state_upload *upload, enum state_type type,
+                             uint32_t state_flags)
+{
+    state_upload_drop(upload);
+    uint32_t result = check_room();
+    if (result != TPM_SUCCESS)
+        return result;
+    transfers++;
+    *upload = (struct state_upload){.active = true, .type = type, .state_flags = state_flags};
+    return TPM_SUCCESS;
+}
+
 static uint32_t take_part(struct state_upload *upload, const union ptm_set_state *call)
 {
     uint32_t length = call->request.length;
@@ -154,13 +183,9 @@ static uint32_t take_part(struct state_upload *upload, const union ptm_set_state
         return TPM_BAD_PARAMETER;
 
     bool first = !continues_upload(upload, type, call->request.state_flags);
-    if (first) {
-        state_upload_drop(upload);
-        upload->active = true;
-        upload->type = type;
-        upload->state_flags = call->request.state_flags;
-    }
-    uint32_t result = collect(upload, call->request.data, length);
+    uint32_t result = first ? start_upload(upload, type, call->request.state_flags) : TPM_SUCCESS;
+    if (result == TPM_SUCCESS)
+        result = collect(upload, call->request.data, length);
     if (result != TPM_SUCCESS || length == sizeof call->request.data)
         return result;
     if (first && length == 0) {
@@ -190,6 +215,7 @@ int state_upload_write(struct state_upload *upload, struct swtpm_bytes data)
 
 void state_upload_drop(struct state_upload *upload)
 {
+    transfers -= upload->active;
     buffer_free(&upload->blob);
     *upload = (struct state_upload){0};
 }

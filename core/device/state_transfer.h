@@ -15,6 +15,9 @@
  * a transfer that is not under way.
  */
 
+/* So many of all sessions may be under way; more are refused with TPM_RESOURCES. */
+#define STATE_TRANSFERS_MAX 64
+
 struct state_download {
     bool active;
     enum state_type type;

@@ -324,3 +324,28 @@ class Tpm12(TpmTest):
         self.assertEqual(control.init(ptm.INIT_DELETE_VOLATILE), ptm.SUCCESS)
         client.startup(tpm12.ST_STATE)
         self.assertEqual(client.pcr_read(5), self.pcr)
+
+
+class Abandoned(TpmTest):
+    """Whoever may open the device must not fill the memory with blobs that never end."""
+
+    MOST, RESOURCES = 64, 0x15
+
+    def check(self, daemon, begin):
+        """`begin` begins a transfer and returns its result."""
+        openers = [Control(daemon.open()) for _ in range(self.MOST + 1)]
+        for opener in openers[:-1]:
+            self.assertEqual(begin(opener), ptm.SUCCESS)
+        self.assertEqual(begin(openers[-1]), self.RESOURCES)
+        self.assertIn("64 transfers are under way", daemon.log)
+        self.assertEqual(begin(openers[0]), ptm.SUCCESS)
+        openers[1].file.close()
+        self.assertEqual(begin(openers[-1]), ptm.SUCCESS)
+
+    def test_uploads_that_never_end_are_limited_in_number(self):
+        self.check(self.start(),
+                   lambda control: control.set_blob_part(PERMANENT, 0, bytes(BLOB_PART_MAX)))
+
+    def test_downloads_that_never_end_are_limited_in_number(self):
+        daemon, _, _ = self.start_running()
+        self.check(daemon, lambda control: control.result("GET_STATEBLOB", 0, VOLATILE, 0))
