@@ -6,7 +6,7 @@ import time
 import ptm
 import tpm2
 from daemon import IS_SANITIZED, VARIANT
-from memory import memory_at_rest_kib
+from memory import await_idle, memory_kib
 from ptm import Control
 from tpm_test import TpmTest
 
@@ -19,25 +19,31 @@ GROWTH_MAX = 90
 
 class Endurance(TpmTest):
     @staticmethod
-    def memory_kib(daemon, step):
-        """The least of some rounds: when the next command comes at once, it may lie behind up to
-        150 KiB that the worker was about to return, and there they stay until the next job."""
+    def memory_kib(daemon, calls):
+        """The least of some rounds in which each call finds the daemon at rest: one that comes at
+        once may take up to 150 KiB that the worker was about to return, and that stay until its
+        next job."""
         def round_kib():
-            step(0)
-            return memory_at_rest_kib(daemon.pid)["Rss"]
+            for call in calls:
+                call()
+                await_idle(daemon.pid)
+            return memory_kib(daemon.pid)["Rss"]
 
         return min(round_kib() for _ in range(5))
 
-    def measured(self, daemon, count, step):
-        """Runs step(i) so often and checks that memory and descriptors stay what they were."""
-        for i in range(count // 20):
-            step(i)
-        before, descriptors = self.memory_kib(daemon, step), daemon.open_descriptors()
+    def measured(self, daemon, count, *calls):
+        """Makes the calls so often, and checks that memory and descriptors stay what they were."""
+        def repeat(count):
+            for _ in range(count):
+                for call in calls:
+                    call()
+
+        repeat(count // 20)
+        before, descriptors = self.memory_kib(daemon, calls), daemon.open_descriptors()
         start = time.monotonic()
-        for i in range(count):
-            step(i)
+        repeat(count)
         seconds = time.monotonic() - start
-        after = self.memory_kib(daemon, step)
+        after = self.memory_kib(daemon, calls)
         print(f"{self.id().split('.')[-1]}: {count} in {seconds:.1f} s, "
               f"resident {before} KiB before, {after} KiB after")
         self.assertEqual(daemon.open_descriptors(), descriptors)
@@ -49,7 +55,7 @@ class Endurance(TpmTest):
         daemon, file, _ = self.start_running()
         command = tpm2.get_random(16)
 
-        def run(_):
+        def run():
             file.write(command)
             if len(file.read()) != 28:
                 self.fail("a response of another size")
@@ -60,7 +66,7 @@ class Endurance(TpmTest):
         daemon, first, _ = self.start_running()
         first.close()
 
-        def run(_):
+        def run():
             file = daemon.kernel.open()
             file.write(tpm2.get_random(16))
             self.assertEqual(len(file.read()), 28)
@@ -71,7 +77,7 @@ class Endurance(TpmTest):
     def test_many_control_calls_and_transfers(self):
         daemon, _, _ = self.start_running()
 
-        def run(_):
+        def run():
             file = daemon.kernel.open()
             control = Control(file)
             control.get_capability()
@@ -85,19 +91,12 @@ class Endurance(TpmTest):
     def test_many_starts_and_stops_of_the_tpm(self):
         daemon, file, client = self.start_running()
         control = Control(file)
-
-        def run(_):
-            self.assertEqual(control.init(), ptm.SUCCESS)
-            client.startup()
-            self.assertEqual(control.stop(), ptm.SUCCESS)
-
-        self.measured(daemon, 300, run)
+        self.measured(daemon, 300, lambda: self.assertEqual(control.init(), ptm.SUCCESS),
+                      client.startup, lambda: self.assertEqual(control.stop(), ptm.SUCCESS))
 
     def test_many_commands_for_the_worker(self):
         daemon, _, client = self.start_running()
-
-        def run(_):
-            handle = client.create_primary(tpm2.ecc_storage_template())
-            client.run(tpm2.flush_context(handle))
-
-        self.measured(daemon, 200, run)
+        template = tpm2.ecc_storage_template()
+        keys = []
+        self.measured(daemon, 200, lambda: keys.append(client.create_primary(template)),
+                      lambda: client.run(tpm2.flush_context(keys.pop())))

@@ -11,7 +11,7 @@ import time
 
 import tpm2
 from daemon import BUILD_DIR, PLUGINS, PROGRAM, Daemon, run_program
-from fake_kernel import PATIENCE, FakeKernel
+from fake_kernel import PATIENCE, TOP, FakeKernel
 from plugins import trusted
 from ptm import Control
 from store import STORAGE, only_for, put, stored, tpmstate
@@ -154,6 +154,10 @@ class Channel(TpmTest):
 
 class Plugins(TpmTest):
     def test_without_a_plugin_it_says_so_and_ends(self):
+        with open(os.path.join(TOP, "build/cfg/prefix"), encoding="utf-8") as prefix:
+            installed = os.path.join(prefix.read().strip(), "lib/swtpm-cuse")
+        if os.path.exists(installed):
+            self.skipTest(f"there are plugins in {installed}")
         empty = self.directory()
         installed = subprocess.run([PROGRAM, "--print-plugins", "--plugin-dir", empty],
                                    capture_output=True, text=True, check=True).stdout
