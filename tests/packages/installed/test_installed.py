@@ -20,7 +20,7 @@ STATE = "/var/lib/swtpm-cuse"
 
 # Nothing of /usr/local, where this project may be installed as well.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive",
-               "LC_ALL": "C.UTF-8", "HOME": "/root"}
+               "PKG_CONFIG_LIBDIR": "/usr/share/pkgconfig", "LC_ALL": "C.UTF-8", "HOME": "/root"}
 
 
 def run(*command):
