@@ -225,10 +225,11 @@ class EndBySignal(Operation):
         return []
 
 
-class FallBack(Operation):
-    """INIT takes the backup, since the permanent state was removed."""
+class OnBackup:
+    """Mixed into an operation: the permanent state is damaged before, so that INIT takes the backup,
+    and stored anew afterwards, so that the next kill finds a state that is whole again."""
 
-    is_removed = True
+    is_removed = False  # the permanent state, instead of cut off
 
     def prepare(self, victim):
         for _ in range(2):
@@ -238,54 +239,32 @@ class FallBack(Operation):
         victim.damage(self.is_removed)
         victim.start()
 
-    def submit(self, victim):
-        return [self._submit_call(victim, "INIT", ptm.INIT_DELETE_VOLATILE)]
-
     def complete(self, victim, results):
-        """The next kill finds a state that is whole again."""
-        expect_result(results[-1])
-        expect_success(victim, victim.tpm.transmit(victim.commands.startup()))
+        super().complete(victim, results)
         victim.write(victim.value + 1)
         victim.is_damaged = False
 
 
-class FallBackStartup(FallBack):
-    """The first command on the backup, which a TPM 2 stores in the place of a state cut off."""
+class FallBack(OnBackup, Init):
+    """INIT takes the backup, since the permanent state was removed."""
 
-    is_removed = False
+    is_removed = True
+
+
+class FallBackStartup(OnBackup, Startup):
+    """The first command on the backup, which a TPM 2 stores in the place of a state cut off."""
 
     def prepare(self, victim):
         super().prepare(victim)
         expect_result(victim.control.call("INIT", ptm.INIT_DELETE_VOLATILE))
 
-    def submit(self, victim):
-        return victim.submit(victim.commands.startup())
 
-    def complete(self, victim, results):
-        expect_success(victim, results[-1])
-        victim.write(victim.value + 1)
-        victim.is_damaged = False
-
-
-class FallBackWrite(FallBack):
+class FallBackWrite(OnBackup, Write):
     """The first number on the backup, which a TPM 1.2 stores so."""
-
-    is_removed = False
 
     def prepare(self, victim):
         super().prepare(victim)
         victim.power_on()
-
-    def submit(self, victim):
-        return victim.submit(victim.next_write())
-
-    def values(self, victim):
-        return {victim.value, victim.value + 1}
-
-    def complete(self, victim, results):
-        expect_success(victim, results[-1])
-        victim.value += 1
-        victim.is_damaged = False
 
 
 # Where there is a backup.
