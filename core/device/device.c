@@ -52,6 +52,14 @@ static void drop_poll_handle(struct session *session)
     session->poll_handle = NULL;
 }
 
+static void drop_transfers(struct session *session)
+{
+    if (session->download.active)
+        state_download_drop(&session->download);
+    if (session->upload.active)
+        state_upload_drop(&session->upload);
+}
+
 static void close_session(struct device *device, struct session *session)
 {
     struct session **link = &device->sessions;
@@ -60,8 +68,7 @@ static void close_session(struct device *device, struct session *session)
         link = &(*link)->next;
     *link = session->next;
     command_channel_leave(&device->commands, session);
-    state_download_drop(&session->download);
-    state_upload_drop(&session->upload);
+    drop_transfers(session);
     drop_poll_handle(session);
     free(session);
 }
@@ -181,10 +188,8 @@ static void on_write(fuse_req_t request, const char *data, size_t size, off_t of
         write_blob(request, session, bytes);
         return;
     }
-    if (command_channel_write(&device_of(request)->commands, request, session, bytes)) {
-        state_upload_drop(&session->upload);
-        state_download_drop(&session->download);
-    }
+    if (command_channel_write(&device_of(request)->commands, request, session, bytes))
+        drop_transfers(session);
     notify_poller(session);
 }
 
