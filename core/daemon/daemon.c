@@ -155,6 +155,15 @@ static int configure_crypto_library(struct daemon *daemon, struct error *error)
     return 0;
 }
 
+/* A new root directory need not have a null device. */
+static int silence_library(struct daemon *daemon, struct error *error)
+{
+    (void)daemon;
+    (void)error;
+    tpm_silence_library();
+    return 0;
+}
+
 static int begin_sandbox(struct daemon *daemon, struct error *error)
 {
     const struct confinement_plugins plugins = {
@@ -349,6 +358,7 @@ static const step steps_before_fork[] = {
     resolve_user,
     load_plugins,
     configure_crypto_library,
+    silence_library,
     begin_sandbox,
 };
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tpm/tpm.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
@@ -54,13 +57,19 @@ static TPM_RESULT choose_version(void)
 }
 
 /* libtpms tells its debug log, or else standard error, of each failure mode and of the command that
- * led to it: all bytes of that, passwords and data too.  Nobody has this descriptor. */
+ * led to it: all bytes of that, passwords and data too.  Where there is no null device nobody has
+ * the descriptor that it gets; dprintf(3) would lose some memory at each failure then. */
+void tpm_silence_library(void)
+{
+    int fd = (int)TEMP_FAILURE_RETRY(open("/dev/null", O_WRONLY | O_CLOEXEC));
+
+    TPMLIB_SetDebugFD(fd >= 0 ? fd : INT_MAX);
+}
+
 static void configure_debug_log(void)
 {
-    if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0) {
-        TPMLIB_SetDebugFD(INT_MAX);
+    if (log_level() < LOG_LEVEL_LIBTPMS || log_fd() < 0)
         return;
-    }
     TPMLIB_SetDebugFD(log_fd());
     TPMLIB_SetDebugLevel(log_level() - 4);
     TPMLIB_SetDebugPrefix("    ");

@@ -38,6 +38,10 @@ struct tpm_parameters {
     bool automatic_shutdown;        /* TPM2_Shutdown before the TPM ends, if the client sent none */
 };
 
+/* Keeps libtpms from telling standard error which command made it fail.  Needs /dev/null; keeps a
+ * descriptor of it until the process ends.  Before tpm_configure, which may give libtpms a log. */
+void tpm_silence_library(void);
+
 /* Keeps the parameters, registers the callbacks with libtpms, takes the storage lock unless that is
  * deferred.  Once, before anything else.  0 or -1. */
 int tpm_configure(const struct tpm_parameters *parameters, struct error *error);
