@@ -377,8 +377,9 @@ int device_make(struct device *device, struct error *error)
     /* The kernel has tried to make the device by then, and closes the channel if it could not. */
     if (device->made && !device->reply_lost && !channel_is_closed(&device->channel))
         return 0;
-    error_set(error, "the kernel did not make /dev/%s: is the name or the device number in use?",
-              name);
+    error_set(error,
+              "the kernel did not make /dev/%s: is the name or the device number in use, or, without "
+              "--maj, no major number left?", name);
     return -1;
 }
 
