@@ -8,7 +8,7 @@
 
 /*
  * Who could have put a plugin where it was found, or could exchange it now.  A look at the last
- * component alone proves nothing: who may write to a directory above it can replace the whole
+ * component alone proves nothing: whoever may write to a directory above it can replace the whole
  * branch.
  */
 

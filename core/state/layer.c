@@ -77,7 +77,7 @@ size_t layer_wrapped_size(const struct key_use *use, size_t size)
            cbc_hmac_iv_size(use);
 }
 
-/* What AES-GCM covers besides: the name with its final NUL, the header, the derivation. */
+/* The associated data of AES-GCM: the name with its final NUL, the header, the derivation. */
 static int make_associated_data(const struct layer_context *context, struct swtpm_bytes parameters,
                                 struct buffer *data)
 {

@@ -277,7 +277,7 @@ static TPM_RESULT copy_remembered(const struct state_store *store, enum state_ty
     return TPM_SUCCESS;
 }
 
-/* Who holds the lock has finished it; without the lock nobody may. */
+/* Whoever holds the lock has finished it; without the lock nobody may. */
 static TPM_RESULT refuse_if_changing(struct state_store *store, struct error *error)
 {
     bool pending;

@@ -10,7 +10,7 @@ struct tlv {
     struct swtpm_bytes value;
 };
 
-/* Takes the first TLV off `rest`.  False if it does not lie within it. */
+/* Takes the first TLV off `rest`.  False if it reaches beyond the end. */
 static bool take(struct swtpm_bytes *rest, struct tlv *tlv)
 {
     const uint8_t *bytes = rest->data;

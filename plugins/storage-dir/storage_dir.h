@@ -26,7 +26,7 @@ struct swtpm_storage {
     mode_t mode;
     bool read_only;
     bool adopts;      /* what root makes here is given to the directory's owner */
-    uid_t user;       /* who opened it: geteuid(2) is no call of a closed sandbox */
+    uid_t user;       /* who opened it: the closed sandbox has no geteuid(2) */
     uid_t owner;      /* of the directory */
     gid_t group;      /* of the directory */
     int lock_fd;      /* holds the lock; -1 while it is not held; owned */

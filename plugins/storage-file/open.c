@@ -144,7 +144,7 @@ static int examine(struct swtpm_storage *storage, struct swtpm_plugin_error *err
     code = contents_load(storage, &contents, error);
     if (code != SWTPM_PLUGIN_OK)
         return code;
-    /* Who made the file may have been interrupted before its name was safe. */
+    /* Whoever made the file may have been interrupted before its name was safe. */
     if (!contents.formatted && !storage->is_device && !storage->read_only)
         code = sync_directory(storage, error);
     contents_free(&contents);
