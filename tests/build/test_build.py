@@ -13,7 +13,7 @@ import unittest
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # What the tests do not use, and other suites may change while it is copied.
-NOT_COPIED = ("vm", "asan", "tsan", "coverage", "fuzz", "bench", "check", "packages")
+NOT_COPIED = ("vm", "asan", "tsan", "coverage", "fuzz", "bench", "check", "packages", "*.[0-9]*")
 INCLUDE_DIRECTORIES = ["core", "core/include"]
 
 

@@ -36,6 +36,7 @@ class SystemdUnit(unittest.TestCase):
             path = os.path.join(directory, os.path.basename(UNIT))
             with open(path, "w", encoding="utf-8") as copy:
                 copy.write(text.replace("ExecStart=swtpm_cuse ", f"ExecStart={PROGRAM} "))
+            os.chmod(path, 0o644)
             self.assertEqual(analyze("verify", "--man=no", path), (0, ""))
 
 

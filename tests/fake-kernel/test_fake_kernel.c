@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIMEOUT 20000 /* ms; only a broken test ever waits so long */
+#define TIMEOUT 180000 /* ms; only a broken test ever waits so long */
 
 struct fixture {
     struct fake_kernel *kernel;

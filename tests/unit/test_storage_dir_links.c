@@ -104,7 +104,7 @@ static void what_is_no_file_is_no_value(void **state)
     assert_int_equal(mkfifo(path_in(place->location, "fifo"), 0666), 0);
     assert_int_equal(mkdir(path_in(place->location, "directory"), 0755), 0);
     assert_int_equal(mkfifo(path_in(place->location, ".lock"), 0666), 0);
-    alarm(10); /* a FIFO that is waited for would hang the test */
+    alarm(60); /* a FIFO that is waited for would hang the test */
     assert_int_equal(store_failing_get(place->storage, "fifo"), SWTPM_PLUGIN_DENIED);
     assert_store_error("is not a regular file");
     assert_int_equal(store_failing_get(place->storage, "directory"), SWTPM_PLUGIN_DENIED);
