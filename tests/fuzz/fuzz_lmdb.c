@@ -10,12 +10,12 @@
 
 #include "../../plugins/storage-lmdb/location.h"
 #include "fuzz.h"
+#include "lmdb_edits.h"
 #include "lmdb_records.h"
 
 #define OPS (swtpm_plugin.ops.storage)
 
-enum { PAGE = 4096, PAGE_HEAD = 16, META_SIZE = 152, EDITS_MAX = 24, CALLS_MAX = 24,
-       VALUE_MAX = 20000, NODE_HEAD = 8, STORES_MAX = 64, PLACE_SIZE = 96 };
+enum { PAGE = LMDB_PAGE, CALLS_MAX = 24, VALUE_MAX = 20000, STORES_MAX = 64, PLACE_SIZE = 96 };
 
 /* Bits of the first byte of an input; the lower ones choose a TPM and how it is opened. */
 enum { LIST_BEFORE = 16, LIST_AMID = 32, OPEN_LISTED = 64 };
@@ -115,103 +115,6 @@ static void set_up(void)
 
 /* -------------------------------------------------------------------------------- edits ------ */
 
-static void edit_bytes(struct input *input, size_t offset)
-{
-    size_t count = 1 + input_byte(input) % 8;
-
-    for (size_t i = 0; i < count && offset + i < pristine_size; i++)
-        edited[offset + i] = input_byte(input);
-}
-
-/* A node's header, or the first bytes of its key and data, by its number on the page. */
-static void edit_node(struct input *input, uint8_t *page, uint8_t number)
-{
-    uint16_t offset;
-
-    memcpy(&offset, page + PAGE_HEAD + 2 * (size_t)(number % 32), sizeof offset);
-    edit_bytes(input, (size_t)(page - edited) + offset % PAGE + input_byte(input) % 24);
-}
-
-/* Of a meta page. */
-enum { LAST_PAGE_AT = PAGE_HEAD + 120 };
-
-/* Numbers that are wrong by one, or sizes by a page. */
-static void nudge(uint8_t *number, size_t size, uint8_t choice)
-{
-    static const int64_t changes[] = {1, -1, PAGE, -PAGE};
-    uint64_t value = 0;
-
-    memcpy(&value, number, size);
-    value += (uint64_t)changes[choice % 4];
-    memcpy(number, &value, size);
-}
-
-/* The last page of a snapshot, the size of a record, or the first of the pages that it has. */
-static void nudge_number(struct input *input, uint8_t *page, uint8_t choice)
-{
-    enum { KEY_SIZE_AT = 6 };
-    uint16_t offset, key_size;
-
-    if (choice >> 2 == 0) {
-        nudge(edited + (page - edited) % (2 * PAGE) + LAST_PAGE_AT, sizeof(uint64_t), choice);
-        return;
-    }
-    memcpy(&offset, page + PAGE_HEAD + 2 * (size_t)(input_byte(input) % 32), sizeof offset);
-    if (offset < PAGE_HEAD || offset > PAGE - 64)
-        return;
-    memcpy(&key_size, page + offset + KEY_SIZE_AT, sizeof key_size);
-    if ((choice >> 2) % 2 == 0)
-        nudge(page + offset, sizeof(uint32_t), choice);
-    else if (key_size < 40)
-        nudge(page + offset + NODE_HEAD + key_size, sizeof(uint64_t), choice);
-}
-
-/* What an edit's first byte is from there on. */
-enum { NUDGE = 0xe0 };
-
-enum edit { EDIT_META, EDIT_PAGE_HEAD, EDIT_NODE, EDIT_POINTERS, EDIT_ANYWHERE, COPY_PAGE, ZERO_PAGE,
-            RESIZE, EDIT_KINDS };
-
-static void apply_edit(struct input *input, size_t *size)
-{
-    uint8_t kind = input_byte(input);
-    size_t pages = pristine_size / PAGE;
-    size_t page = input_byte(input) % pages * PAGE;
-
-    if (kind >= NUDGE) {
-        nudge_number(input, edited + page, kind - NUDGE);
-        return;
-    }
-    switch ((enum edit)(kind % EDIT_KINDS)) {
-    case EDIT_META:
-        edit_bytes(input, page % (2 * PAGE) + input_byte(input) % META_SIZE);
-        break;
-    case EDIT_PAGE_HEAD:
-        edit_bytes(input, page + input_byte(input) % PAGE_HEAD);
-        break;
-    case EDIT_NODE:
-        edit_node(input, edited + page, input_byte(input));
-        break;
-    case EDIT_POINTERS:
-        edit_bytes(input, page + PAGE_HEAD + 2 * (size_t)(input_byte(input) % 32));
-        break;
-    case EDIT_ANYWHERE:
-        edit_bytes(input, page + input_16(input) % PAGE);
-        break;
-    case COPY_PAGE:
-        memmove(edited + page, edited + input_byte(input) % pages * PAGE, PAGE);
-        break;
-    case ZERO_PAGE:
-        memset(edited + page, 0, PAGE);
-        break;
-    case RESIZE:
-        *size = (page + input_16(input)) % (pristine_size + PAGE);
-        break;
-    case EDIT_KINDS:
-        break;
-    }
-}
-
 /* In place of the data file, whose name and inode stay. */
 static void write_edited(size_t size)
 {
@@ -229,13 +132,10 @@ static void undo_edits(void)
 
 static void edit(struct input *input)
 {
-    size_t size = pristine_size;
-    uint8_t edits = input_byte(input) % EDITS_MAX;
+    struct lmdb_image image = {.bytes = edited, .size = pristine_size};
 
     undo_edits();
-    for (uint8_t i = 0; i < edits && input->size > 0; i++)
-        apply_edit(input, &size);
-    write_edited(size);
+    write_edited(lmdb_edit(input, &image));
 }
 
 /* -------------------------------------------------------------------------------- stores ----- */
@@ -480,7 +380,7 @@ static void nudge_each_way(uint8_t *number, size_t size, size_t file_size)
 {
     for (uint8_t way = 0; way < 4; way++) {
         undo_edits();
-        nudge(number, size, way);
+        lmdb_nudge(number, size, way);
         try_edited(file_size);
     }
 }
@@ -500,7 +400,7 @@ static void nudge_leaf(uint8_t *page, size_t file_size)
     memcpy(&head, pristine + (page - edited) + FLAGS_AT, sizeof head);
     if (head.flags != 2 || head.lower > head.upper || head.upper > PAGE)
         return;
-    for (unsigned at = PAGE_HEAD; at < head.lower; at += sizeof offset) {
+    for (unsigned at = LMDB_PAGE_HEAD; at < head.lower; at += sizeof offset) {
         memcpy(&offset, pristine + (page - edited) + at, sizeof offset);
         memcpy(&node, pristine + (page - edited) + offset, sizeof node);
         if (node.flags != 1)
@@ -536,7 +436,7 @@ static void nudge_numbers(void)
 {
     for (size_t size = pristine_size - PAGE; size <= pristine_size + PAGE; size += PAGE) {
         for (unsigned meta = 0; meta < 2; meta++)
-            nudge_each_way(edited + meta * PAGE + LAST_PAGE_AT, sizeof(uint64_t), size);
+            nudge_each_way(edited + meta * PAGE + LMDB_LAST_PAGE_AT, sizeof(uint64_t), size);
         for (size_t page = 2 * PAGE; page < pristine_size; page += PAGE) {
             nudge_leaf(edited + page, size);
             if (size == pristine_size && is_large_value(pristine + page))
