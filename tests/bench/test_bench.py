@@ -19,7 +19,7 @@ class Quickly(unittest.TestCase):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
             done = subprocess.run(
                 [RUN, "--quick", "--part", part, "--directory", directory, "--results", directory],
-                capture_output=True, text=True, timeout=120)
+                capture_output=True, text=True, timeout=500)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertIn("\n| ", done.stdout)
             with open(os.path.join(directory, f"{part}.json"), encoding="utf-8") as file:

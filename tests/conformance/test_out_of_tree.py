@@ -12,7 +12,7 @@ import unittest
 from unittest import mock
 
 import daemon
-from programs import TREE
+from programs import NINJA, TREE
 from ptm import Control
 from tpm2 import Tpm2
 
@@ -50,7 +50,7 @@ class OutOfTree(unittest.TestCase):
         with open(os.path.join(TREE, "build/cfg/prefix"), encoding="ascii") as file:
             cls.prefix = file.read().strip()
         cls.installed = os.path.join(cls.root, "installed")
-        run(["ninja", "install"], cwd=TREE,
+        run([*NINJA, "install"], cwd=TREE,
             env={**os.environ, "DESTDIR": cls.installed, "PREFIX": cls.prefix})
         cls.environment = {
             **os.environ,

@@ -9,6 +9,9 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD_DIR = os.path.join(TREE, os.environ.get("BUILD_DIR", "build/release"))
 VARIANT = os.path.basename(BUILD_DIR)
 
+# Two of them in one tree at a time would take each other's log away.
+NINJA = ("flock", os.path.join(TREE, "build/ninja.lock"), "ninja")
+
 # How long a program may take, in seconds: only one that hangs takes so long.
 PATIENCE = 180
 
