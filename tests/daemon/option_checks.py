@@ -112,10 +112,3 @@ def keeps(name, text):
 
 def is_capture(name):
     return lambda place: expect(place.read(name)[:4] == b"\x0a\x0d\x0d\x0a", "no pcapng file")
-
-
-def all_of(*checks):
-    def check(place):
-        for one in checks:
-            one(place)
-    return check

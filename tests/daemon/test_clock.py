@@ -8,7 +8,7 @@ import time
 import ptm
 import tpm2
 from daemon import BUILD_DIR
-from ptm import PERMANENT, SUCCESS, VOLATILE, Control
+from ptm import SUCCESS, Control
 from tpm_test import SlowCommand, TpmTest
 
 LIBRARY = os.path.join(BUILD_DIR, "tests/libjumping_clock.so")

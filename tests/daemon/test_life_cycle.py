@@ -10,7 +10,6 @@ import threading
 import ptm
 import tpm12
 import tpm2
-from daemon import Daemon
 from ptm import SUCCESS, Control
 from store import Store, only_for, stored
 from tpm_test import TpmTest, client_for

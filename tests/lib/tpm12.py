@@ -10,7 +10,6 @@ ST_CLEAR, ST_STATE, ST_DEACTIVATED = 1, 2, 3
 
 SUCCESS = 0
 TPM_DEACTIVATED = 6
-TPM_DISABLED = 7
 TPM_FAIL = 9
 TPM_BAD_ORDINAL = 0xA
 TPM_FAILEDSELFTEST = 0x1C
@@ -22,7 +21,6 @@ CAP_PROP_PCR, CAP_PROP_MANUFACTURER = 0x101, 0x103
 
 PP_CMD_ENABLE, PP_PRESENT = 0x20, 0x08
 NV_PPWRITE = 1
-NV_LOCK = 0xFFFFFFFF
 
 FAILURE_RESPONSE = struct.pack(">HII", TAG_RESPONSE, 10, TPM_FAIL)
 
@@ -117,10 +115,6 @@ class Tpm12(TpmClient):
 
     def pcr_read(self, index):
         return self.run(pcr_read(index))
-
-    def permanent_flags(self):
-        """TPM_PERMANENT_FLAGS, one byte each, after its tag."""
-        return self.run(get_capability(CAP_FLAG, struct.pack(">I", CAP_FLAG_PERMANENT)))[6:]
 
     def enable(self):
         """By physical presence, as firmware does.  Takes effect at the next startup."""
