@@ -64,8 +64,9 @@ def _writable_mappings(pid):
 
 
 def places_of(pid, secret):
-    """The flags of the mapping of each place where it stands."""
+    """The flags of the mapping of each place where it stands, when the process is idle."""
     places = []
+    await_idle(pid)
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for first, end, flags in _writable_mappings(pid):
             places += [flags] * os.pread(memory.fileno(), end - first, first).count(secret)
