@@ -6,7 +6,7 @@ import struct
 from tpm_client import TpmClient, TpmError, response_code
 
 TAG_COMMAND, TAG_RESPONSE = 0x00C1, 0x00C4
-ST_CLEAR, ST_STATE, ST_DEACTIVATED = 1, 2, 3
+ST_CLEAR, ST_STATE = 1, 2
 
 SUCCESS = 0
 TPM_DEACTIVATED = 6
@@ -14,10 +14,6 @@ TPM_FAIL = 9
 TPM_BAD_ORDINAL = 0xA
 TPM_FAILEDSELFTEST = 0x1C
 TPM_INVALID_POSTINIT = 0x26
-
-CAP_PROPERTY, CAP_FLAG, CAP_VERSION = 5, 4, 6
-CAP_FLAG_PERMANENT, CAP_FLAG_VOLATILE = 0x108, 0x109
-CAP_PROP_PCR, CAP_PROP_MANUFACTURER = 0x101, 0x103
 
 PP_CMD_ENABLE, PP_PRESENT = 0x20, 0x08
 NV_PPWRITE = 1
@@ -51,10 +47,6 @@ def pcr_read(index):
 
 def extend(index, digest):
     return command(0x14, struct.pack(">I", index) + digest)
-
-
-def get_capability(capability, sub=b""):
-    return command(0x65, struct.pack(">II", capability, len(sub)) + sub)
 
 
 def physical_presence(value):
