@@ -20,6 +20,7 @@ import subprocess
 import threading
 import time
 
+import device_node
 from fake_kernel import TOP, error_of
 
 ECHO_SERVER = os.path.join(TOP, "build/release/tests/echo_server")
@@ -44,7 +45,7 @@ class Interrupted(Exception):
 
 class RealFile:
     def __init__(self, flags):
-        self.fd = os.open(DEVICE, flags)
+        self.fd = device_node.open_new(DEVICE, flags)
 
     def close(self):
         os.close(self.fd)

@@ -8,7 +8,6 @@ To record anew, after a change of the sequence, and look at the difference:
 import os
 import platform
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -16,17 +15,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import device_calls
 
 
-def make_device():
-    end = time.monotonic() + device_calls.PATIENCE
-    while not os.path.exists(device_calls.DEVICE):
-        if time.monotonic() > end:
-            raise TimeoutError(f"no {device_calls.DEVICE}")
-        time.sleep(0.05)
-    return device_calls.RealDevice()
-
-
 def record(mode):
-    return device_calls.record([device_calls.ECHO_SERVER, *device_calls.MODES[mode]], make_device)
+    return device_calls.record([device_calls.ECHO_SERVER, *device_calls.MODES[mode]],
+                               device_calls.RealDevice)
 
 
 class RealKernel(unittest.TestCase):
