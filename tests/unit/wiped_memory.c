@@ -25,7 +25,11 @@ static void remember(const void *memory, size_t size)
 
 void explicit_bzero(void *memory, size_t size)
 {
-    remember(memory, size);
+    const void *wiped_bytes = memory;
+
+    /* string.h declares that this only writes, and the compiler would warn of what is read. */
+    __asm__("" : "+r"(wiped_bytes));
+    remember(wiped_bytes, size);
     memset(memory, 0, size);
     __asm__ volatile("" : : "r"(memory) : "memory");
 }
