@@ -29,7 +29,7 @@ static void print_option(FILE *to, const struct option_description *option)
     text_append(usage, sizeof usage, "%s", option->name);
     if (option_takes_argument(option))
         text_append(usage, sizeof usage, " %s",
-                    option->suboptions != NULL ? "LIST" : option->value.placeholder);
+                    option->suboptions != NULL ? "LIST" : option->value.metavariable);
     fprintf(to, "  %-*s%s\n", SUMMARY_COLUMN - 2, usage, option->summary);
 }
 
@@ -41,7 +41,7 @@ static void describe_suboption(const struct suboption *suboption, char *text, si
     if (!option_value_is_mandatory(&suboption->value))
         return;
     if (choice == NULL)
-        text_append(text, size, "=%s", suboption->value.placeholder);
+        text_append(text, size, "=%s", suboption->value.metavariable);
     for (const char *separator = "="; choice != NULL && choice->name != NULL; choice++) {
         text_append(text, size, "%s%s", separator, choice->name);
         separator = "|";

@@ -176,7 +176,7 @@ static int refuse_missing_argument(const struct parse *parse)
     const struct option_description *option = find_option(optopt);
 
     error_set(parse->error, "option %s needs an argument: %s; --help shows it", option->name,
-              option->suboptions != NULL ? "a list of sub-options" : option->value.placeholder);
+              option->suboptions != NULL ? "a list of sub-options" : option->value.metavariable);
     return -1;
 }
 

@@ -42,7 +42,7 @@ static int parse_string(const struct option_value *value, const char *text, cons
     if (value->choices != NULL && find_choice(value->choices, text) == NULL)
         return refuse_choice(value, text, error);
     if (text[0] == '\0' && !value->may_be_empty) {
-        error_set(error, "the value is empty; give %s after the '='", value->placeholder);
+        error_set(error, "the value is empty; give %s after the '='", value->metavariable);
         return -1;
     }
     *target = text;
@@ -109,7 +109,7 @@ static int refuse_absence(const struct option_value *value, struct error *error)
     if (value->choices != NULL)
         error_set(error, "it needs a value after an '='");
     else
-        error_set(error, "it needs a value: give %s after an '='", value->placeholder);
+        error_set(error, "it needs a value: give %s after an '='", value->metavariable);
     return -1;
 }
 

@@ -30,7 +30,7 @@ struct option_value_choice {
 
 struct option_value {
     enum option_value_type type;
-    const char *placeholder; /* for the help: "PATH"; not needed with choices */
+    const char *metavariable; /* for the help: "PATH"; not needed with choices */
     size_t offset;           /* of the member that is set, in the structure that is filled */
     unsigned maximum;        /* OPTION_VALUE_UNSIGNED */
     unsigned constant;       /* OPTION_VALUE_CONSTANT */
@@ -42,7 +42,7 @@ struct option_value {
 /* Initialisers: the member of the structure that is filled, and what the type needs besides. */
 #define OPTION_STRING(structure, member, what)                                                     \
     {                                                                                              \
-        .type = OPTION_VALUE_STRING, .placeholder = (what), .offset = offsetof(structure, member)  \
+        .type = OPTION_VALUE_STRING, .metavariable = (what), .offset = offsetof(structure, member) \
     }
 #define OPTION_BOOLEAN(structure, member)                                                          \
     {                                                                                              \
@@ -50,16 +50,16 @@ struct option_value {
     }
 #define OPTION_UNSIGNED(structure, member, limit)                                                  \
     {                                                                                              \
-        .type = OPTION_VALUE_UNSIGNED, .placeholder = "N", .offset = offsetof(structure, member),  \
+        .type = OPTION_VALUE_UNSIGNED, .metavariable = "N", .offset = offsetof(structure, member), \
         .maximum = (limit)                                                                         \
     }
 #define OPTION_MODE(structure, member)                                                             \
     {                                                                                              \
-        .type = OPTION_VALUE_MODE, .placeholder = "MODE", .offset = offsetof(structure, member)    \
+        .type = OPTION_VALUE_MODE, .metavariable = "MODE", .offset = offsetof(structure, member)   \
     }
 #define OPTION_FD(structure, member)                                                               \
     {                                                                                              \
-        .type = OPTION_VALUE_FD, .placeholder = "N", .offset = offsetof(structure, member)         \
+        .type = OPTION_VALUE_FD, .metavariable = "N", .offset = offsetof(structure, member)        \
     }
 #define OPTION_CHOICE(structure, member, names)                                                    \
     {                                                                                              \
